@@ -1,0 +1,3 @@
+//! The command `lockstep`.
+#![forbid(unsafe_code)]
+fn main() {}

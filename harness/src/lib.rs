@@ -1,0 +1,2 @@
+//! Checks Lockstep against its specification, official tests and other simulators.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Proofs of Lockstep runs.
+#![forbid(unsafe_code)]
