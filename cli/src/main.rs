@@ -1,3 +1,27 @@
-//! The command `lockstep`.
+//! The command `lockstep`: run, debug, check and prove RISC-V programs.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod commands;
+mod error;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// A RISC Zero-style zkVM that can be debugged, checked and proved
+#[derive(Parser)]
+#[command(name = "lockstep", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit_code()
+        }
+    }
+}

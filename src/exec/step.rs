@@ -285,8 +285,7 @@ fn retire(
     if let Some(mut step) = before {
         step.next_pc = effect.next_pc;
         step.next_mode = effect.next_mode;
-        step.rd =
-            effect.rd.map(|value| RegAccess { reg: decode(step.insn).map_or_else(Default::default, |i| i.rd), value });
+        step.rd = effect.rd.map(|value| RegAccess { reg: insn.rd, value });
         step.mem = effect.mem;
         sink.retired(&step);
     }
