@@ -18,3 +18,9 @@ pub mod ecall;
 pub mod trace;
 
 pub mod exec;
+
+pub mod kernel;
+
+pub mod loader;
+
+pub mod symbols;
