@@ -85,7 +85,7 @@ pub enum Problem {
     SegmentFileSize { index: usize, file_size: u32, memory_size: u32 },
     SegmentOutsideFile { index: usize, offset: u32, file_size: u32, file_bytes: usize },
     SegmentWraps { index: usize, addr: Addr, memory_size: u32 },
-    SegmentRegion { index: usize, first: Addr, last: Addr, allowed: &'static str },
+    SegmentRegion { index: usize, first: Addr, last: Addr, allowed: &'static str, holds_header: bool },
     SegmentsOverlap { first: usize, second: usize, addr: Addr },
     EntryUnaligned(Addr),
     EntryRegion { entry: Addr, allowed: &'static str },
@@ -325,7 +325,8 @@ fn check_segment<'a>(
     let bytes = file.get(range).ok_or(outside)?;
     let last = addr.checked_add(memory_size - 1).ok_or(Problem::SegmentWraps { index, addr, memory_size })?;
     if !window.holds(addr, last) {
-        return Err(Problem::SegmentRegion { index, first: addr, last, allowed: window.name });
+        let holds_header = offset == 0 && file_size > 0;
+        return Err(Problem::SegmentRegion { index, first: addr, last, allowed: window.name, holds_header });
     }
     Ok(Segment { index, first: addr, last, bytes })
 }
@@ -402,10 +403,12 @@ impl fmt::Display for Problem {
                     "segment {index} at 0x{addr:08x} with {memory_size} bytes wraps around the address space (ELF-6)"
                 )
             }
-            Problem::SegmentRegion { index, first, last, allowed } => write!(
+            Problem::SegmentRegion { index, first, last, allowed, holds_header } => write!(
                 f,
-                "segment {index} at 0x{first:08x} to 0x{last:08x} {}; link it within {allowed} (ELF-5)",
-                forbidden_place(first, last)
+                "segment {index} at 0x{first:08x} to 0x{last:08x} {}; link it within {allowed}{} (ELF-5)",
+                forbidden_place(first, last),
+                // GNU ld maps the page before -Ttext to hold the ELF header.
+                if holds_header { " (with -Ttext, -Wl,-N keeps the ELF header out of memory)" } else { "" }
             ),
             Problem::SegmentsOverlap { first, second, addr } => {
                 write!(f, "segments {first} and {second} overlap at 0x{addr:08x} (ELF-6)")

@@ -99,7 +99,7 @@ impl Symbols {
         let Some(lines) = &self.lines else { return locations };
         let Ok(mut frames) = lines.find_frames(u64::from(addr)).skip_all_loads() else { return locations };
         while let Ok(Some(frame)) = frames.next() {
-            let dwarf_name = frame.function.and_then(|name| name.demangle().ok().map(|name| name.into_owned()));
+            let dwarf_name = frame.function.and_then(|name| name.raw_name().ok().map(|name| demangle(&name)));
             let function = dwarf_name.or_else(|| self.function(addr).map(|function| demangle(&function.name)));
             let (file, line) = frame.location.map_or((None, None), |place| (place.file, place.line));
             if function.is_some() || file.is_some() {
@@ -150,5 +150,9 @@ fn is_code_name(name: &str) -> bool {
 }
 
 fn demangle(name: &str) -> String {
+    // A C function called `f` would otherwise be shown as the C++ type that mangles to it, `float`.
+    if !name.starts_with('_') {
+        return name.into();
+    }
     addr2line::demangle_auto(name.into(), None).into_owned()
 }
