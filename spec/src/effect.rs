@@ -1,6 +1,6 @@
 //! One instruction as one function: from its operands to its effect, without state.
 //!
-//! An effect says what the instruction asks of the machine; the machine carries it out or traps.
+//! An effect says what the instruction asks of the machine; [`crate::zkvm`] carries it out or traps.
 
 use crate::encdec::Op;
 use crate::word::Word;

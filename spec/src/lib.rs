@@ -7,6 +7,7 @@
 //! * [`encdec`] - instruction words to instructions.
 //! * [`rv32i`], [`rv32m`] - what each instruction computes: functions of words, without state.
 //! * [`effect`] - the same as one function: an instruction's effect, given its operands.
+//! * [`zkvm`], [`memory`] - the machine of SPEC.md around them: map, modes, traps, machine ECALLs. It runs programs.
 //!
 //! "The manual" is *The RISC-V Instruction Set Manual, Volume I: Unprivileged ISA*, version 20191213;
 //! the sections named are its.
@@ -14,6 +15,8 @@
 
 pub mod effect;
 pub mod encdec;
+pub mod memory;
 pub mod rv32i;
 pub mod rv32m;
 pub mod word;
+pub mod zkvm;
