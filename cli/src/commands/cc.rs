@@ -178,7 +178,7 @@ impl Kit {
         flags.push("-g".into());
         // The place of the cache is no part of a program: builds are the same for every user.
         let mut map = with("-ffile-prefix-map=", &self.folder);
-        map.push("=lockstep-kit");
+        map.push("=/lockstep-kit");
         flags.push(map);
         if !arguments.iter().any(|argument| argument.to_string_lossy().starts_with("-T")) {
             flags.push(with("-T", &self.folder.join("lockstep.ld")));
