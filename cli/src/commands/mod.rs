@@ -1,5 +1,6 @@
 //! One file a command; this one is the list.
 
+mod conformance;
 mod run;
 
 use std::process::ExitCode;
@@ -13,6 +14,8 @@ use crate::error::Error;
 pub enum Command {
     /// Run a program
     Run(run::Args),
+    /// Run the official tests on every engine
+    Conformance(conformance::Args),
 }
 
 impl Command {
@@ -20,6 +23,7 @@ impl Command {
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
             Command::Run(args) => run::run(args),
+            Command::Conformance(args) => conformance::run(args),
         }
     }
 }
