@@ -5,6 +5,7 @@ pub mod replay;
 use crate::hart::Machine;
 use crate::isa::Reg;
 use crate::map::{self, Addr};
+use crate::mem::MemSpan;
 use crate::trap::{Cause, Trap};
 
 /// terminate (ECALL-2).
@@ -72,6 +73,8 @@ pub enum Served {
     Done {
         /// What the call costs beyond its step (TIME-2).
         extra_cycles: u64,
+        /// The guest memory that the call read or wrote, if any.
+        buffer: Option<MemSpan>,
     },
     /// terminate.
     Terminated {
@@ -113,7 +116,7 @@ fn read(machine: &mut Machine, host: &mut dyn Host) -> Result<Served, Trap> {
     let count = host.read(machine.hart.instructions, fd, asked).min(buffer.len);
     machine.write_bytes(buffer.start, &bytes[..count as usize]);
     machine.hart.set_x(Reg::A0, count);
-    Ok(Served::Done { extra_cycles: words_moved(count) })
+    Ok(Served::Done { extra_cycles: words_moved(count), buffer: buffer.span(count, true) })
 }
 
 fn write(machine: &mut Machine, host: &mut dyn Host) -> Result<Served, Trap> {
@@ -123,7 +126,7 @@ fn write(machine: &mut Machine, host: &mut dyn Host) -> Result<Served, Trap> {
     machine.read_bytes(buffer.start, offered);
     let count = host.write(machine.hart.instructions, fd, offered).min(buffer.len);
     machine.hart.set_x(Reg::A0, count);
-    Ok(Served::Done { extra_cycles: words_moved(count) })
+    Ok(Served::Done { extra_cycles: words_moved(count), buffer: buffer.span(count, false) })
 }
 
 /// The buffer of read and write, checked by ECALL-7.
@@ -144,6 +147,12 @@ impl Buffer {
             return Err(refused(start));
         }
         Ok(Buffer { start, len })
+    }
+
+    /// The first `count` bytes.
+    fn span(&self, count: u32, is_write: bool) -> Option<MemSpan> {
+        let last = self.start.wrapping_add(count.checked_sub(1)?);
+        Some(MemSpan { first: self.start, last, is_write })
     }
 }
 

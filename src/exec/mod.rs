@@ -15,6 +15,7 @@ pub use step::Step;
 use crate::ecall::{Halt, Host};
 use crate::hart::Machine;
 use crate::map::Addr;
+use crate::mem::MemSpan;
 use crate::trace::Sink;
 use crate::trap::Fault;
 
@@ -25,6 +26,8 @@ pub struct Until<'a> {
     pub order: u64,
     /// Stop before the instruction at one of these addresses, except before the first step.
     pub breakpoints: Option<&'a BTreeSet<Addr>>,
+    /// Stop after the step that accesses one of these ranges. Empty costs nothing.
+    pub watch: &'a [WatchRange],
     /// Stop soon after this becomes true; the engine looks every [`INTERRUPT_STEPS`] steps.
     pub interrupt: Option<&'a AtomicBool>,
 }
@@ -34,15 +37,39 @@ pub const INTERRUPT_STEPS: u64 = 16_384;
 
 impl Until<'_> {
     /// Run to the end.
-    pub const END: Until<'static> = Until { order: u64::MAX, breakpoints: None, interrupt: None };
+    pub const END: Until<'static> = Until { order: u64::MAX, breakpoints: None, watch: &[], interrupt: None };
 
     /// Run until `order` steps were made since the start of the run.
     pub const fn order(order: u64) -> Until<'static> {
-        Until { order, breakpoints: None, interrupt: None }
+        Until { order, ..Until::END }
     }
 
     fn is_interrupted(&self) -> bool {
         self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+}
+
+/// Data addresses to watch, and for which accesses.
+///
+/// Loads and stores count with the bytes that they move, and so do the buffers of machine ECALLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchRange {
+    /// The first address.
+    pub first: Addr,
+    /// The last address, so that a range may end at the end of the address space.
+    pub last: Addr,
+    /// Whether loads count.
+    pub on_read: bool,
+    /// Whether stores count.
+    pub on_write: bool,
+}
+
+impl WatchRange {
+    /// Whether `access` is one to stop after.
+    #[inline]
+    pub const fn is_hit_by(&self, access: &MemSpan) -> bool {
+        let is_wanted = if access.is_write { self.on_write } else { self.on_read };
+        is_wanted && self.first <= access.last && access.first <= self.last
     }
 }
 
@@ -62,6 +89,8 @@ pub enum Exit {
     Order,
     /// pc is in [`Until::breakpoints`].
     Breakpoint,
+    /// The last step accessed one of [`Until::watch`]. If it also ended the run, that is reported instead.
+    Watch(MemSpan),
     /// [`Until::interrupt`] was set.
     Interrupted,
 }

@@ -1,10 +1,11 @@
 //! The plain engine: one instruction at a time, safe code, one exhaustive `match`.
 
-use super::{Engine, Exit, INTERRUPT_STEPS, Until, ops};
+use super::{Engine, Exit, INTERRUPT_STEPS, Until, WatchRange, ops};
 use crate::ecall::{self, Halt, Host, Served};
 use crate::hart::Machine;
 use crate::isa::{Format, Insn, Op, decode};
 use crate::map::{self, Addr, Mode};
+use crate::mem::MemSpan;
 use crate::trace::{MemAccess, RegAccess, Retired, Sink};
 use crate::trap::{Cause, Fault, Trap};
 
@@ -28,6 +29,23 @@ impl Step {
 
 impl Engine for Step {
     fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
+        match until.watch {
+            [] => self.run_watching(machine, host, until, sink, &mut ()),
+            ranges => self.run_watching(machine, host, until, sink, &mut Watching::new(ranges)),
+        }
+    }
+}
+
+impl Step {
+    /// [`Engine::run`], with `watch` looking at every data access.
+    fn run_watching(
+        &mut self,
+        machine: &mut Machine,
+        host: &mut dyn Host,
+        until: Until<'_>,
+        sink: &mut impl Sink,
+        watch: &mut impl Watch,
+    ) -> Exit {
         let start = machine.hart.instructions;
         loop {
             if until.is_interrupted() {
@@ -40,7 +58,7 @@ impl Engine for Step {
                 {
                     return Exit::Breakpoint;
                 }
-                if let Err(exit) = self.step(machine, host, sink) {
+                if let Err(exit) = self.step(machine, host, sink, watch) {
                     return exit;
                 }
             }
@@ -57,6 +75,8 @@ struct Effect {
     next_mode: Mode,
     rd: Option<u32>,
     mem: Option<MemAccess>,
+    /// The buffer that a machine ECALL read or wrote.
+    buffer: Option<MemSpan>,
     extra_cycles: u64,
     end: Option<(Halt, u16)>,
 }
@@ -67,13 +87,22 @@ impl Step {
     /// # Errors
     /// The exit, when the run ends with this step or before it.
     #[inline]
-    fn step(&mut self, machine: &mut Machine, host: &mut dyn Host, sink: &mut impl Sink) -> Result<(), Exit> {
+    fn step(
+        &mut self,
+        machine: &mut Machine,
+        host: &mut dyn Host,
+        sink: &mut impl Sink,
+        watch: &mut impl Watch,
+    ) -> Result<(), Exit> {
         let pc = machine.hart.pc;
         match self.fetch(machine, pc) {
             Ok((word, insn)) => {
                 let before = sources(machine, insn, word, sink);
                 match execute(machine, host, word, insn) {
-                    Ok(effect) => retire(machine, insn, &effect, before, sink),
+                    Ok(effect) => {
+                        retire(machine, insn, &effect, before, sink)?;
+                        watch.check(&effect)
+                    }
                     Err(trap) => enter_kernel(machine, trap, word, before, sink),
                 }
             }
@@ -93,6 +122,54 @@ impl Step {
             None => Err((Trap::new(Cause::IllegalInstruction, word), word)),
         }
     }
+}
+
+/// Looks at every data access. `()` looks at none and costs nothing.
+trait Watch {
+    /// Whether to stop after this step.
+    #[inline]
+    fn check(&mut self, _effect: &Effect) -> Result<(), Exit> {
+        Ok(())
+    }
+}
+
+impl Watch for () {}
+
+/// Stops at accesses to ranges.
+struct Watching<'a> {
+    ranges: &'a [WatchRange],
+    /// The lowest and the highest watched address: most accesses are outside.
+    first: Addr,
+    last: Addr,
+}
+
+impl<'a> Watching<'a> {
+    fn new(ranges: &'a [WatchRange]) -> Watching<'a> {
+        let first = ranges.iter().map(|range| range.first).min().unwrap_or(Addr::MAX);
+        let last = ranges.iter().map(|range| range.last).max().unwrap_or(0);
+        Watching { ranges, first, last }
+    }
+}
+
+impl Watch for Watching<'_> {
+    #[inline]
+    fn check(&mut self, effect: &Effect) -> Result<(), Exit> {
+        let Some(span) = effect.mem.map(span_of).or(effect.buffer) else { return Ok(()) };
+        if span.first > self.last || span.last < self.first {
+            return Ok(());
+        }
+        match self.ranges.iter().any(|range| range.is_hit_by(&span)) {
+            true => Err(Exit::Watch(span)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The bytes that a load or store moved.
+#[inline]
+fn span_of(mem: MemAccess) -> MemSpan {
+    let bytes = u8::BITS - (mem.rmask | mem.wmask).leading_zeros();
+    MemSpan { first: mem.addr, last: mem.addr + (bytes - 1), is_write: mem.wmask != 0 }
 }
 
 /// Executes `insn`; on a trap nothing has changed (TRAP-2).
@@ -165,7 +242,7 @@ impl Effect {
     /// Continue at `next_pc`.
     #[inline]
     fn to(machine: &Machine, next_pc: Addr) -> Effect {
-        Effect { next_pc, next_mode: machine.hart.mode, rd: None, mem: None, extra_cycles: 0, end: None }
+        Effect { next_pc, next_mode: machine.hart.mode, rd: None, mem: None, buffer: None, extra_cycles: 0, end: None }
     }
 }
 
@@ -251,7 +328,7 @@ fn ecall(machine: &mut Machine, host: &mut dyn Host) -> Result<Effect, Trap> {
         return Err(Trap::new(Cause::UserEcall, machine.hart.pc));
     }
     match ecall::serve(machine, host)? {
-        Served::Done { extra_cycles } => Ok(Effect { extra_cycles, ..Effect::next(machine) }),
+        Served::Done { extra_cycles, buffer } => Ok(Effect { extra_cycles, buffer, ..Effect::next(machine) }),
         Served::Terminated { halt, user_exit } => {
             let stays = Effect::to(machine, machine.hart.pc);
             let resume = if halt == Halt::Paused { Effect::next(machine) } else { stays };

@@ -27,6 +27,17 @@ pub struct SavedPage {
     pub words: Option<Box<Page>>,
 }
 
+/// The data addresses that one step read or wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemSpan {
+    /// The first address.
+    pub first: Addr,
+    /// The last address.
+    pub last: Addr,
+    /// Whether they were written.
+    pub is_write: bool,
+}
+
 /// Sparse memory, in words.
 #[derive(Clone)]
 pub struct Memory {

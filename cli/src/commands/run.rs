@@ -180,7 +180,7 @@ fn outcome(machine: &Machine, host: &ProcessHost, exit: Exit, report: Option<&Fa
         Exit::Terminated { halt: Halt::Paused, user_exit } => ("paused", u32::from(user_exit)),
         Exit::Fault(_) => ("fault", FAULT_EXIT),
         Exit::Interrupted => ("interrupted", u32::from(INTERRUPTED_EXIT)),
-        Exit::Order | Exit::Breakpoint => ("limit", LIMIT_EXIT),
+        Exit::Order | Exit::Breakpoint | Exit::Watch(_) => ("limit", LIMIT_EXIT),
     };
     let hart = &machine.hart;
     Outcome {
