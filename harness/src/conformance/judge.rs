@@ -23,7 +23,7 @@ pub fn judge(test: &Test, engine: &EngineColumn) -> Cell {
     };
     let mut host = TestHost { stdin: test.stdin.clone().into(), stdout: Vec::new() };
     let stops = stops(test, &machine);
-    let until = Until { order: STEP_LIMIT, breakpoints: stops.as_ref(), interrupt: None };
+    let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
     let exit = (engine.run)(&mut machine, &mut host, until);
     let problem = wrong_end(test, &machine, exit).or_else(|| wrong_output(test, &host));
     match problem {
@@ -77,7 +77,9 @@ fn wrong_end(test: &Test, machine: &Machine, exit: Exit) -> Option<String> {
         (_, Exit::Terminated { halt, user_exit }) => {
             Some(format!("ended with {halt:?} {user_exit}{} instead of what it must", test_number(user_exit)))
         }
-        (_, Exit::Breakpoint | Exit::Interrupted) => Some(format!("stopped at 0x{:08x}", machine.hart.pc)),
+        (_, Exit::Breakpoint | Exit::Interrupted | Exit::Watch(_)) => {
+            Some(format!("stopped at 0x{:08x}", machine.hart.pc))
+        }
     }
 }
 

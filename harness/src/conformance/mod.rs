@@ -157,5 +157,7 @@ fn report(
         problems.extend(expected.stale(&used).into_iter().map(Error::new));
     }
     let suites = suites.iter().map(|suite| SuiteReport::of(suite, &rows)).collect();
-    Report::new(columns, suites, rows, problems)
+    let mut report = Report::new(columns, suites, rows, problems);
+    report.shorten_paths(&options.root);
+    report
 }

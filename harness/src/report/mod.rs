@@ -1,6 +1,7 @@
 //! What a conformance run found: the terminal's table, `report.json`, `junit.xml` and `index.html`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -192,6 +193,16 @@ impl Report {
             is_infrastructure: problems.iter().all(|problem| problem.is_infrastructure),
             problems: problems.into_iter().map(|problem| problem.text).collect(),
         }
+    }
+
+    /// Makes paths below `root` relative to it: a report says the same on every machine.
+    pub fn shorten_paths(&mut self, root: &Path) {
+        let prefix = format!("{}/", root.display());
+        let shorten = |text: &mut String| *text = text.replace(&prefix, "");
+        self.problems.iter_mut().for_each(shorten);
+        self.suites.iter_mut().filter_map(|suite| suite.problem.as_mut()).for_each(shorten);
+        let cells = self.tests.iter_mut().flat_map(|test| test.cells.values_mut());
+        cells.filter_map(|cell| cell.reason.as_mut()).for_each(shorten);
     }
 
     /// The failed cells, as test, column and reason.
