@@ -157,7 +157,8 @@ impl Kit {
     /// Runs a tool in the kit's folder.
     fn tool(&self, name: &str, args: Vec<OsString>) -> Result<(), Error> {
         let output = Command::new(name).current_dir(&self.folder).args(&args).output();
-        let output = output.map_err(|error| Error::infrastructure(format!("{name}: {error}; install it: {INSTALL}")))?;
+        let output =
+            output.map_err(|error| Error::infrastructure(format!("{name}: {error}; install it: {INSTALL}")))?;
         if output.status.success() {
             return Ok(());
         }
