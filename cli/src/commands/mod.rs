@@ -1,6 +1,7 @@
 //! One file a command; this one is the list.
 
 mod cc;
+mod conformance;
 mod run;
 
 use std::process::ExitCode;
@@ -16,6 +17,8 @@ pub enum Command {
     Cc(cc::Args),
     /// Run a program
     Run(run::Args),
+    /// Run the official tests on every engine
+    Conformance(conformance::Args),
 }
 
 impl Command {
@@ -24,6 +27,7 @@ impl Command {
         match self {
             Command::Cc(args) => cc::run(args),
             Command::Run(args) => run::run(args),
+            Command::Conformance(args) => conformance::run(args),
         }
     }
 }
