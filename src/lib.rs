@@ -18,3 +18,7 @@ pub mod ecall;
 pub mod trace;
 
 pub mod exec;
+
+pub mod timeline;
+
+pub mod gdb;
