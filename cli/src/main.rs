@@ -3,6 +3,9 @@
 
 mod commands;
 mod error;
+mod fault;
+mod host;
+mod program;
 
 use std::process::ExitCode;
 

@@ -237,6 +237,15 @@ impl Inferior {
         self.stop_with(stop)
     }
 
+    /// Runs the kernel's preparations, up to the program's first instruction.
+    pub fn start_at(&mut self, entry: Addr) {
+        let entries = BTreeSet::from([entry]);
+        if self.machine().hart.pc != entry {
+            let until = Until { breakpoints: Some(&entries), ..Until::order(MOST_BOOT_STEPS) };
+            self.timeline.run(until, &mut ());
+        }
+    }
+
     /// The debugger asks for a stop now.
     pub fn interrupt(&mut self) -> Option<Stop> {
         self.resumed?;
@@ -345,6 +354,9 @@ impl Inferior {
         machine.hart.mode == Mode::User && machine.word(machine.hart.pc) == ECALL
     }
 }
+
+/// A kernel that has not started the program by then is what the user wants to look at.
+const MOST_BOOT_STEPS: u64 = 1_000_000;
 
 /// The encoding of ECALL.
 const ECALL: u32 = 0x0000_0073;

@@ -1,19 +1,252 @@
-//! `lockstep run`.
+//! `lockstep run`: a program with this process's standard streams.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use std::{fs, process};
+
+use lockstep::ecall::Halt;
+use lockstep::exec::{Engine, Exit, Step, Until};
+use lockstep::hart::Machine;
+use lockstep::map::Mode;
+use serde::Serialize;
 
 use crate::error::Error;
+use crate::fault::FaultReport;
+use crate::host::ProcessHost;
+use crate::program::{Program, ProgramArgs};
 
 /// The arguments of `lockstep run`.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The program: an ELF file
-    elf: PathBuf,
+    #[command(flatten)]
+    program: ProgramArgs,
+
+    /// An argument for the program (argv[1] and on); may be given several times
+    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
+    args: Vec<String>,
+
+    /// More arguments for the program
+    #[arg(last = true, value_name = "ARGS")]
+    more_args: Vec<String>,
+
+    /// The program's standard input, instead of this process's
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    /// Stop after this many cycles (TIME-2), with exit code 124
+    #[arg(long, value_name = "N")]
+    max_cycles: Option<u64>,
+
+    /// Write what the program wrote to file descriptor 3 to this file
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
+    /// Say on stderr how many instructions, cycles, pages and seconds the run took
+    #[arg(long)]
+    stats: bool,
+
+    /// `json`: one object on stdout when the run ends; the program's own stdout then goes to stderr
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lockstep run hello.elf --arg world          run a program; its exit code is the command's
+  lockstep run sort.elf --input data.txt --stats
+  lockstep run test.elf --kernel none         in machine mode, as the riscv-tests run
+  lockstep run app.elf --format json | jq .fault
+
+Exit codes: the program's own; 139 for a fault, 124 for --max-cycles, 130 for Ctrl-C, 2 for bad input.";
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// What a run came to, in the form that machines read.
+#[derive(Serialize)]
+struct Outcome {
+    exit_code: u32,
+    halt: &'static str,
+    instructions: u64,
+    cycles: u64,
+    pc: u32,
+    mode: &'static str,
+    fault: Option<FaultOutcome>,
+    journal: String,
+    pages: usize,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct FaultOutcome {
+    cause: &'static str,
+    pc: u32,
+    address: u32,
+    user_pc: Option<u32>,
+    symbol: Option<String>,
+    file: Option<String>,
+    line: Option<u32>,
 }
 
 /// Runs the program.
+///
+/// # Errors
+/// A file that cannot be read or is no program, or an output that cannot be written.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    let _ = std::fs::read(&args.elf).map_err(|error| Error::usage(format!("{}: {error}", args.elf.display())))?;
-    Err(Error::infrastructure("run is being built"))
+    let program = args.program.load()?;
+    let mut machine = program.image.machine().map_err(Error::usage)?;
+    let argv: Vec<String> = argv(&args);
+    let mut host = ProcessHost::new(&argv, args.input.as_deref(), matches!(args.format, Format::Json))?;
+    stop_on_ctrl_c()?;
+
+    let start = Instant::now();
+    let exit = run_limited(&mut machine, &mut host, args.max_cycles.unwrap_or(u64::MAX));
+    let seconds = start.elapsed().as_secs_f64();
+
+    host.flush();
+    let report = fault_report(&machine, exit, &program);
+    let outcome = outcome(&machine, &host, exit, report.as_ref(), seconds);
+    if let Some(path) = &args.journal {
+        save_journal(path, &host.journal)?;
+    }
+    tell(&args, exit, report.as_ref(), &outcome)?;
+    if let Some((stream, error)) = host.error {
+        return Err(Error::infrastructure(format!("{stream} of the program: {error}")));
+    }
+    Ok(ExitCode::from(outcome.exit_code as u8))
+}
+
+fn argv(args: &Args) -> Vec<String> {
+    let name = args.program.elf.to_string_lossy().into_owned();
+    [name].into_iter().chain(args.args.iter().chain(&args.more_args).cloned()).collect()
+}
+
+/// Set by Ctrl-C; the engine looks at it.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// What a shell sees of a process that Ctrl-C ended.
+const INTERRUPTED_EXIT: u8 = 130;
+/// What a shell sees of a process that a segmentation fault ended.
+const FAULT_EXIT: u32 = 139;
+/// What timeout(1) exits with.
+const LIMIT_EXIT: u32 = 124;
+
+/// The first Ctrl-C ends the run in good order, a second one at once (the program may wait for input).
+fn stop_on_ctrl_c() -> Result<(), Error> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            process::exit(i32::from(INTERRUPTED_EXIT));
+        }
+    })
+    .map_err(|error| Error::infrastructure(format!("no handler for Ctrl-C: {error}")))
+}
+
+/// Runs until the first step at which `max_cycles` are reached.
+fn run_limited(machine: &mut Machine, host: &mut ProcessHost, max_cycles: u64) -> Exit {
+    let mut engine = Step::new();
+    loop {
+        let left = max_cycles.saturating_sub(machine.hart.cycles);
+        if left == 0 {
+            return Exit::Order;
+        }
+        // A step costs at most this many cycles, so these steps cannot overrun the limit by more than one.
+        let steps = left.div_ceil(MOST_CYCLES_A_STEP);
+        let order = machine.hart.instructions.saturating_add(steps);
+        let until = Until { order, interrupt: Some(&INTERRUPTED), ..Until::END };
+        match engine.run(machine, host, until, &mut ()) {
+            Exit::Order => {}
+            exit => return exit,
+        }
+    }
+}
+
+/// The step itself and the words that a read or write moves (TIME-2, ECALL-7).
+const MOST_CYCLES_A_STEP: u64 = 1 + (lockstep::ecall::MAX_IO_BYTES / 4) as u64;
+
+fn fault_report(machine: &Machine, exit: Exit, program: &Program) -> Option<FaultReport> {
+    let Exit::Fault(fault) = exit else { return None };
+    Some(FaultReport::of(machine, fault, &program.symbols(), &program.kernel_symbols()))
+}
+
+fn outcome(machine: &Machine, host: &ProcessHost, exit: Exit, report: Option<&FaultReport>, seconds: f64) -> Outcome {
+    let (halt, exit_code) = match exit {
+        Exit::Terminated { halt: Halt::Halted, user_exit } => ("halted", u32::from(user_exit)),
+        Exit::Terminated { halt: Halt::Paused, user_exit } => ("paused", u32::from(user_exit)),
+        Exit::Fault(_) => ("fault", FAULT_EXIT),
+        Exit::Interrupted => ("interrupted", u32::from(INTERRUPTED_EXIT)),
+        Exit::Order | Exit::Breakpoint | Exit::Watch(_) => ("limit", LIMIT_EXIT),
+    };
+    let hart = &machine.hart;
+    Outcome {
+        exit_code,
+        halt,
+        instructions: hart.instructions,
+        cycles: hart.cycles,
+        pc: hart.pc,
+        mode: if hart.mode == Mode::User { "user" } else { "machine" },
+        fault: report.map(fault_outcome),
+        journal: hex(&host.journal),
+        pages: machine.mem.page_count(),
+        seconds,
+    }
+}
+
+fn fault_outcome(report: &FaultReport) -> FaultOutcome {
+    let fault = report.fault;
+    FaultOutcome {
+        cause: fault.cause.name(),
+        pc: fault.pc,
+        address: fault.addr,
+        user_pc: fault.user_pc,
+        symbol: report.location.function.clone(),
+        file: report.location.file.clone(),
+        line: report.location.line,
+    }
+}
+
+fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome) -> Result<(), Error> {
+    if let Some(report) = report {
+        let kernel = if args.program.kernel == "default" { "" } else { &format!(" --kernel {}", args.program.kernel) };
+        eprintln!("{}", report.text(&format!("lockstep gdb {}{kernel} --at-fault", args.program.elf.display())));
+    }
+    match exit {
+        Exit::Order => eprintln!("stopped: --max-cycles {} reached at pc 0x{:08x}", outcome.cycles, outcome.pc),
+        Exit::Interrupted => eprintln!("stopped: interrupted at pc 0x{:08x}", outcome.pc),
+        _ => {}
+    }
+    if args.stats {
+        eprintln!("{}", stats(outcome));
+    }
+    if matches!(args.format, Format::Json) {
+        println!("{}", serde_json::to_string(outcome).map_err(Error::infrastructure)?);
+    }
+    Ok(())
+}
+
+fn stats(outcome: &Outcome) -> String {
+    let Outcome { instructions, cycles, pages, seconds, .. } = *outcome;
+    let mips = instructions as f64 / seconds.max(1e-9) / 1e6;
+    format!(
+        "{instructions} instructions, {cycles} cycles, {pages} pages ({} KiB), {seconds:.3} s, {mips:.0} million instructions/s",
+        pages * lockstep::mem::PAGE_BYTES / 1024,
+    )
+}
+
+/// Writes the journal beside `path` first, so that a full disk leaves no half journal under its name.
+fn save_journal(path: &Path, journal: &[u8]) -> Result<(), Error> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let result = fs::write(&partial, journal).and_then(|()| fs::rename(&partial, path));
+    result.map_err(|error| Error::infrastructure(format!("--journal {}: {error}", path.display())))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,83 @@
+//! The guest's view of this process: its standard streams, arguments and journal (ECALL-10).
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use lockstep::ecall::{Host, fd};
+
+use crate::error::Error;
+
+/// A host whose standard streams are those of this process.
+pub struct ProcessHost {
+    stdin: Box<dyn Read + Send>,
+    stdout: Box<dyn Write + Send>,
+    arguments: io::Cursor<Vec<u8>>,
+    /// What the guest wrote to the journal.
+    pub journal: Vec<u8>,
+    /// The first error of a stream, with its name. A closed pipe is none: its reader had enough.
+    pub error: Option<(&'static str, io::Error)>,
+}
+
+impl ProcessHost {
+    /// A host that gives the guest `arguments`, argv[0] among them, and the file `input` as standard input
+    /// if there is one. The guest's standard output goes to stderr if `is_stdout_taken`.
+    pub fn new(arguments: &[String], input: Option<&Path>, is_stdout_taken: bool) -> Result<ProcessHost, Error> {
+        let stdin: Box<dyn Read + Send> = match input {
+            Some(path) => Box::new(io::BufReader::new(
+                File::open(path).map_err(|error| Error::usage(format!("--input {}: {error}", path.display())))?,
+            )),
+            None => Box::new(io::stdin()),
+        };
+        let stdout: Box<dyn Write + Send> =
+            if is_stdout_taken { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
+        let arguments = io::Cursor::new(arguments.iter().flat_map(|arg| arg.bytes().chain([0])).collect());
+        Ok(ProcessHost { stdin, stdout, arguments, journal: Vec::new(), error: None })
+    }
+
+    /// Hands what the guest wrote to the process's streams.
+    pub fn flush(&mut self) {
+        let result = self.stdout.flush();
+        self.note("standard output", result);
+    }
+
+    fn note<T>(&mut self, stream: &'static str, result: io::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::BrokenPipe {
+                    self.error.get_or_insert((stream, error));
+                }
+                None
+            }
+        }
+    }
+}
+
+impl Host for ProcessHost {
+    fn read(&mut self, _order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+        let count = match fd {
+            fd::STDIN => {
+                self.flush();
+                let result = self.stdin.read(bytes);
+                self.note("standard input", result).unwrap_or(0)
+            }
+            fd::ARGUMENTS => self.arguments.read(bytes).unwrap_or(0),
+            _ => 0,
+        };
+        count as u32
+    }
+
+    fn write(&mut self, _order: u64, fd: u32, bytes: &[u8]) -> u32 {
+        let result = match fd {
+            fd::STDOUT => self.stdout.write_all(bytes),
+            fd::STDERR => io::stderr().write_all(bytes),
+            fd::JOURNAL => {
+                self.journal.extend_from_slice(bytes);
+                Ok(())
+            }
+            _ => return 0,
+        };
+        self.note("standard output", result).map_or(0, |()| bytes.len() as u32)
+    }
+}

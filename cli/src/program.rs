@@ -1,0 +1,69 @@
+//! The program and kernel that a command line names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lockstep::loader::{self, File, Image, Kernel};
+use lockstep::symbols::Symbols;
+
+use crate::error::Error;
+
+/// Which program to load, and the kernel beneath it.
+#[derive(clap::Args, Clone)]
+pub struct ProgramArgs {
+    /// The program: an ELF file for RV32IM
+    #[arg(value_name = "ELF")]
+    pub elf: PathBuf,
+
+    /// The kernel beneath the program: `default`, `none` (the program runs in machine mode) or an ELF file
+    #[arg(long, value_name = "default|none|FILE", default_value = "default")]
+    pub kernel: String,
+}
+
+/// A loaded program with what is known of its addresses.
+pub struct Program {
+    /// The image, ready to run.
+    pub image: Image,
+    /// The program's ELF file.
+    pub elf: Vec<u8>,
+    /// The kernel's ELF file, if there is one.
+    pub kernel_elf: Option<Vec<u8>>,
+}
+
+impl ProgramArgs {
+    /// Reads the files and makes the image.
+    ///
+    /// # Errors
+    /// A sentence that names the file, the place and the rule (ELF-1 to ELF-9).
+    pub fn load(&self) -> Result<Program, Error> {
+        let elf = read(&self.elf)?;
+        let kernel_file = match self.kernel.as_str() {
+            "default" => Some(lockstep::kernel::DEFAULT.to_vec()),
+            "none" => None,
+            path => Some(read(Path::new(path))?),
+        };
+        let kernel = kernel_file.as_deref().map_or(Kernel::None, Kernel::Elf);
+        let image = loader::load(&elf, kernel).map_err(|error| match error.file {
+            File::Program => Error::usage(format!("{}: {}", self.elf.display(), error.problem)),
+            File::Kernel => Error::usage(format!("kernel {}: {}", self.kernel, error.problem)),
+        })?;
+        Ok(Program { image, elf, kernel_elf: kernel_file })
+    }
+}
+
+impl Program {
+    /// The program's symbols.
+    pub fn symbols(&self) -> Symbols {
+        Symbols::of(&self.elf)
+    }
+
+    /// The kernel's symbols; none without a kernel.
+    pub fn kernel_symbols(&self) -> Symbols {
+        Symbols::of(self.kernel_elf.as_deref().unwrap_or_default())
+    }
+}
+
+/// The bytes of a file that the user named.
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
+}
