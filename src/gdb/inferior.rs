@@ -333,7 +333,7 @@ impl Inferior {
     /// A breakpoint at pc that the debugger has not been told of, as after `jump` and `call`.
     /// The engine would step over it.
     fn breakpoint_not_yet_reported(&mut self) -> Option<Stop> {
-        let was_reported = std::mem::replace(&mut self.reported_at, None) == Some(self.position());
+        let was_reported = self.reported_at.take() == Some(self.position());
         if was_reported { None } else { self.breakpoint_here() }
     }
 

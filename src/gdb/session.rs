@@ -47,8 +47,6 @@ enum Reply {
     Body(Vec<u8>),
     /// The sentence of an error.
     Error(String),
-    /// No packet, now or ever.
-    Silence,
     /// Ask gdbstub.
     Forward,
 }
@@ -199,7 +197,6 @@ impl Session {
         match client.own(inferior, body) {
             Reply::Body(body) => client.send(&body),
             Reply::Error(why) => client.send_error(&why),
-            Reply::Silence => {}
             Reply::Forward => client.forward(inferior, body),
         }
         self.inferior.is_observed = false;
@@ -387,4 +384,3 @@ fn window(request: &[u8]) -> Option<(usize, usize)> {
     let (offset, length) = (numbers.next()??, numbers.next()??);
     Some((usize::try_from(offset).ok()?, usize::try_from(length).ok()?))
 }
-

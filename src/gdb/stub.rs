@@ -143,9 +143,9 @@ fn push(machine: Machine, inferior: &mut Inferior, byte: u8) -> Result<Machine, 
             running.incoming_data(inferior, byte).map_err(|error| error.to_string())
         }
         GdbStubStateMachine::Disconnected(over) => Ok(over.return_to_idle()),
-        GdbStubStateMachine::CtrlCInterrupt(interrupt) => {
-            interrupt.interrupt_handled(inferior, None::<SingleThreadStopReason<u32>>).map_err(|error| error.to_string())
-        }
+        GdbStubStateMachine::CtrlCInterrupt(interrupt) => interrupt
+            .interrupt_handled(inferior, None::<SingleThreadStopReason<u32>>)
+            .map_err(|error| error.to_string()),
     }
 }
 

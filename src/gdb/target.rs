@@ -24,7 +24,7 @@ use gdbstub::target::ext::host_io::{
 use gdbstub::target::ext::memory_map::{MemoryMap, MemoryMapOps};
 use gdbstub::target::{Target, TargetError, TargetResult};
 
-use super::arch::{Registers, RegId, Rv32, little_endian};
+use super::arch::{RegId, Registers, Rv32, little_endian};
 use super::inferior::{Inferior, Resume, Watchpoint};
 use crate::map::{self, Addr};
 
@@ -278,7 +278,13 @@ impl MemoryMap for Inferior {
 }
 
 impl ExecFile for Inferior {
-    fn get_exec_file(&self, _pid: Option<Pid>, offset: u64, length: usize, buf: &mut [u8]) -> TargetResult<usize, Self> {
+    fn get_exec_file(
+        &self,
+        _pid: Option<Pid>,
+        offset: u64,
+        length: usize,
+        buf: &mut [u8],
+    ) -> TargetResult<usize, Self> {
         Ok(copy_part(self.program.path.as_bytes(), offset, length, buf))
     }
 }
