@@ -1,2 +1,7 @@
 //! Checks Lockstep against its specification, official tests and other simulators.
 #![forbid(unsafe_code)]
+
+pub mod adapters;
+pub mod lockstep;
+pub mod machine;
+pub mod machines;
