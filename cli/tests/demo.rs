@@ -1,4 +1,4 @@
-//! The session of `make demo`: examples/guests/bug.gdb finds the store that breaks bug.c.
+//! The session examples/guests/bug.gdb finds the store that breaks bug.c.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
