@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use gdbstub::common::Signal;
 use gdbstub::target::ext::breakpoints::WatchKind;
 
+use super::agent;
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
 use crate::map::{Addr, Mode};
-use crate::mem::MemSpan;
+use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
 use crate::timeline::Timeline;
+use crate::trace::{Retired, Sink};
 use crate::trap::{Cause, Fault};
 
 /// What the debugger is told about the program besides its state.
@@ -46,6 +48,14 @@ pub struct Inferior {
     is_in_call: bool,
     /// Where the program was when a breakpoint was last reported.
     reported_at: Option<(u64, Addr)>,
+    /// The step before which the session began: the way back ends there.
+    begin: u64,
+    /// A search backwards that is under way: everything from this step on was searched in vain.
+    search_limit: Option<u64>,
+    /// What the user has to be told before the next stop.
+    notices: Vec<String>,
+    /// Whether the end of the program is a stop from which one can go back.
+    pub stops_at_exit: bool,
 }
 
 /// The addresses with breakpoints.
@@ -64,6 +74,10 @@ pub struct Breakpoint {
     pub is_soft: bool,
     /// Whether there is one of type Z1.
     pub is_hard: bool,
+    /// Stop only if one of these expressions is not zero; stop always if there are none.
+    pub conditions: Vec<Vec<u8>>,
+    /// Expressions to evaluate instead of stopping.
+    pub commands: Vec<Vec<u8>>,
 }
 
 impl Breakpoints {
@@ -202,10 +216,10 @@ pub fn fault_signal(cause: Cause) -> Signal {
 }
 
 impl Inferior {
-    /// `program`, loaded as `machine`, before its first step.
-    pub fn new(program: Program, machine: Machine, host: Box<dyn Host>) -> Inferior {
+    /// `program`, loaded as `machine`, before its first step; `budget_bytes` of history are kept.
+    pub fn new(program: Program, machine: Machine, host: Box<dyn Host>, budget_bytes: usize) -> Inferior {
         Inferior {
-            timeline: Timeline::new(machine, host),
+            timeline: Timeline::new(machine, host, budget_bytes),
             program,
             breakpoints: Breakpoints::default(),
             watchpoints: Vec::new(),
@@ -216,6 +230,10 @@ impl Inferior {
             steps_into_kernel: false,
             is_in_call: false,
             reported_at: None,
+            begin: 0,
+            search_limit: None,
+            notices: Vec::new(),
+            stops_at_exit: false,
         }
     }
 
@@ -224,16 +242,40 @@ impl Inferior {
         self.timeline.machine()
     }
 
+    /// Changes the machine; a change in the past makes another future, and the user is told.
+    pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
+        let (result, has_forked) = self.timeline.edit(change);
+        if has_forked {
+            let now = self.timeline.now();
+            self.notices.push(format!(
+                "lockstep: the program was changed before step {now}; what was recorded behind it is forgotten\n"
+            ));
+        }
+        result
+    }
+
+    /// What the user has to be told; it is told once.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The step before which the session began.
+    pub fn begin(&self) -> u64 {
+        self.begin
+    }
+
     /// Does at most about `steps` steps of what was asked for; the stop, if it came to one.
     pub fn run(&mut self, steps: u64) -> Option<Stop> {
         let stop = match self.resumed? {
             Resume::Die(signal) => Some(Stop::Died(signal)),
+            Resume::ReverseContinue => self.search(Goal::Stop),
+            Resume::ReverseStep => self.step_back(),
             _ if self.last_stop.is_end() => Some(self.last_stop),
             Resume::Continue => self.run_on(steps),
             Resume::Step => self.run_steps(steps, |_| false),
             Resume::Range { start, end } => self.run_steps(steps, |pc| (start..end).contains(&pc)),
-            Resume::ReverseContinue | Resume::ReverseStep => Some(Stop::HistoryBegin),
         };
+        let stop = stop.map(|stop| self.before_exit(stop));
         self.stop_with(stop)
     }
 
@@ -244,27 +286,54 @@ impl Inferior {
             let until = Until { breakpoints: Some(&entries), ..Until::order(MOST_BOOT_STEPS) };
             self.timeline.run(until, &mut ());
         }
+        self.begin = self.timeline.now();
     }
 
     /// The debugger asks for a stop now.
     pub fn interrupt(&mut self) -> Option<Stop> {
         self.resumed?;
+        if let Some(limit) = self.search_limit {
+            self.timeline.run_to(limit);
+        }
         self.stop_with(Some(Stop::Interrupted))
     }
 
-    /// Back to the first step.
+    /// Back to where the session began, with the same input.
     pub fn restart(&mut self) {
-        self.timeline.restart();
-        self.resumed = None;
-        self.last_stop = Stop::Started;
+        self.timeline.restart(self.begin);
+        self.stop_with(Some(Stop::Started));
+    }
+
+    /// Moves to the point before step `order`, as far as the run goes.
+    pub fn go_to(&mut self, order: u64) -> Stop {
+        let exit = self.timeline.run_to(order.max(self.begin));
+        let stop = match exit {
+            Exit::Order | Exit::Interrupted | Exit::Breakpoint | Exit::Watch(_) => Stop::Stepped,
+            exit => self.stop_of(exit).unwrap_or(Stop::Stepped),
+        };
+        self.stop_with(Some(stop));
+        stop
+    }
+
+    /// With `stops_at_exit`, the end of the program is undone.
+    fn before_exit(&mut self, stop: Stop) -> Stop {
+        let Stop::Exited(code) = stop else { return stop };
+        if !self.stops_at_exit || self.last_stop.is_end() {
+            return stop;
+        }
+        self.timeline.run_to(self.timeline.now() - 1);
+        self.notices.push(format!("lockstep: the next step ends the program with exit code {code}\n"));
+        Stop::Stepped
     }
 
     fn stop_with(&mut self, stop: Option<Stop>) -> Option<Stop> {
         if let Some(stop) = stop {
             self.resumed = None;
             self.is_in_call = false;
+            self.search_limit = None;
             self.last_stop = stop;
-            self.reported_at = self.breakpoint_here().map(|_| self.position());
+            let is_at_breakpoint = self.breakpoints.at.contains_key(&self.machine().hart.pc);
+            self.reported_at = is_at_breakpoint.then(|| self.position());
         }
         stop
     }
@@ -275,12 +344,12 @@ impl Inferior {
         }
         let end = self.timeline.now().saturating_add(steps);
         loop {
-            match self.run_until(end) {
-                Exit::Order | Exit::Interrupted => return None,
-                exit => match self.stop_of(exit) {
-                    Some(stop) => return Some(stop),
-                    None => continue,
-                },
+            let exit = self.run_until(end);
+            if matches!(exit, Exit::Order | Exit::Interrupted) {
+                return None;
+            }
+            if let Some(stop) = self.stop_of(exit) {
+                return Some(stop);
             }
         }
     }
@@ -315,7 +384,7 @@ impl Inferior {
     }
 
     /// What `exit` is to the debugger; `None` when the program goes on.
-    fn stop_of(&self, exit: Exit) -> Option<Stop> {
+    fn stop_of(&mut self, exit: Exit) -> Option<Stop> {
         match exit {
             Exit::Terminated { user_exit, .. } => Some(Stop::Exited(user_exit as u8)),
             Exit::Fault(fault) => Some(Stop::Fault(fault)),
@@ -325,9 +394,28 @@ impl Inferior {
         }
     }
 
-    fn breakpoint_here(&self) -> Option<Stop> {
-        let breakpoint = self.breakpoints.at.get(&self.machine().hart.pc)?;
-        Some(Stop::Breakpoint { is_hard: !breakpoint.is_soft })
+    /// The breakpoint at pc, if its condition holds. Its commands are done instead of stopping.
+    fn breakpoint_here(&mut self) -> Option<Stop> {
+        let machine = self.timeline.machine();
+        let breakpoint = self.breakpoints.at.get(&machine.hart.pc)?;
+        let mut text = String::new();
+        let values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
+        let holds: Result<bool, String> = values.fold(Ok(breakpoint.conditions.is_empty()), |holds, value| {
+            Ok(holds? | (value? != 0))
+        });
+        // A condition that cannot be evaluated is a reason to look.
+        let mut trouble = holds.as_ref().err().cloned();
+        if !holds.unwrap_or(true) {
+            return None;
+        }
+        for code in &breakpoint.commands {
+            trouble = trouble.or(agent::evaluate(code, machine, &mut text).err());
+        }
+        let is_command = !breakpoint.commands.is_empty() && trouble.is_none();
+        let stop = Stop::Breakpoint { is_hard: !breakpoint.is_soft };
+        self.notices.extend(Some(text).filter(|text| !text.is_empty()));
+        self.notices.extend(trouble.map(|why| format!("lockstep: breakpoint: {why}\n")));
+        (!is_command).then_some(stop)
     }
 
     /// A breakpoint at pc that the debugger has not been told of, as after `jump` and `call`.
@@ -335,6 +423,92 @@ impl Inferior {
     fn breakpoint_not_yet_reported(&mut self) -> Option<Stop> {
         let was_reported = self.reported_at.take() == Some(self.position());
         if was_reported { None } else { self.breakpoint_here() }
+    }
+
+    /// One step back; the kernel's work behind a user ECALL is one step.
+    fn step_back(&mut self) -> Option<Stop> {
+        if self.search_limit.is_some() {
+            return self.search(Goal::UserMode);
+        }
+        let now = self.timeline.now();
+        if now <= self.begin {
+            return Some(Stop::HistoryBegin);
+        }
+        let was_user = self.machine().hart.mode == Mode::User;
+        self.timeline.run_to(now - 1);
+        if was_user && !self.steps_into_kernel && self.machine().hart.mode == Mode::Machine {
+            return self.search(Goal::UserMode);
+        }
+        Some(Stop::Stepped)
+    }
+
+    /// Looks for the last place before now that meets `goal`, one interval of history a call.
+    fn search(&mut self, goal: Goal) -> Option<Stop> {
+        let limit = *self.search_limit.get_or_insert(self.timeline.now());
+        if limit <= self.begin {
+            self.timeline.run_to(self.begin);
+            return Some(Stop::HistoryBegin);
+        }
+        let first = self.timeline.mark_before(limit - 1).max(self.begin);
+        match self.last_in(first, limit, goal) {
+            Some((order, stop)) => {
+                self.timeline.run_to(order);
+                Some(stop)
+            }
+            None => {
+                self.search_limit = Some(first);
+                None
+            }
+        }
+    }
+
+    /// The last place from `first` on and before `limit` that meets `goal`.
+    fn last_in(&mut self, first: u64, limit: u64, goal: Goal) -> Option<(u64, Stop)> {
+        match goal {
+            Goal::UserMode => {
+                let mut last = LastUserStep::default();
+                self.timeline.run_to(first);
+                self.timeline.run(Until::order(limit), &mut last);
+                last.order.map(|order| (order, Stop::Stepped))
+            }
+            Goal::Stop if !self.can_stop_in(first) => None,
+            Goal::Stop => {
+                self.timeline.run_to(first);
+                self.last_stop_before(limit)
+            }
+        }
+    }
+
+    /// Whether the interval of history at `first` can hold a stop at all.
+    fn can_stop_in(&self, first: u64) -> bool {
+        if !self.breakpoints.at.is_empty() || self.watchpoints.iter().any(|w| w.kind != WatchKind::Write) {
+            return true;
+        }
+        let is_watched = |page: PageNo| {
+            let (begin, end) = (page.start(), page.start() + (PAGE_BYTES as u32 - 1));
+            self.watchpoints.iter().any(|w| w.first <= end && begin <= w.last)
+        };
+        self.timeline.may_have_written(first, is_watched)
+    }
+
+    fn last_stop_before(&mut self, limit: u64) -> Option<(u64, Stop)> {
+        let mut last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop));
+        while self.timeline.now() < limit {
+            match self.run_until(limit) {
+                Exit::Watch(span) => {
+                    // Going back, the access is undone: the place is before it.
+                    last = Some((self.timeline.now() - 1, self.watch_stop(span)));
+                    if self.timeline.now() < limit {
+                        last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                    }
+                }
+                Exit::Breakpoint => {
+                    last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                }
+                _ => break,
+            }
+        }
+        last
     }
 
     /// Where the program is; the debugger may move pc without a step.
@@ -352,6 +526,29 @@ impl Inferior {
     fn is_at_user_ecall(&self) -> bool {
         let machine = self.machine();
         machine.hart.mode == Mode::User && machine.word(machine.hart.pc) == ECALL
+    }
+}
+
+/// What a search backwards looks for.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// A breakpoint or an access to a watched address.
+    Stop,
+    /// A step in user mode.
+    UserMode,
+}
+
+/// Remembers the last step in user mode.
+#[derive(Default)]
+struct LastUserStep {
+    order: Option<u64>,
+}
+
+impl Sink for LastUserStep {
+    fn retired(&mut self, step: &Retired) {
+        if step.mode == Mode::User {
+            self.order = Some(step.order);
+        }
     }
 }
 

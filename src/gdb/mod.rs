@@ -7,6 +7,7 @@
 //! * `inferior.rs`: breakpoints, watchpoints, and running in slices;
 //! * `server.rs`: sockets around a session.
 
+mod agent;
 mod arch;
 mod inferior;
 mod memory;

@@ -85,12 +85,13 @@ impl SingleThreadBase for Inferior {
 
     fn write_registers(&mut self, regs: &Registers) -> TargetResult<(), Self> {
         let now = Registers::of(self.machine());
-        for ((id, new), old) in RegId::all().zip(&regs.values).zip(now.values) {
-            if *new != old {
+        let changed = RegId::all().zip(&regs.values).zip(now.values).filter(|((_, new), old)| **new != *old);
+        self.edit(|machine| {
+            for ((id, new), _) in changed {
                 // A counter that gdb sends back from an earlier stop is not an error of the user's.
-                let _ = id.write(self.timeline.machine_mut(), *new);
+                let _ = id.write(machine, *new);
             }
-        }
+        });
         Ok(())
     }
 
@@ -104,7 +105,7 @@ impl SingleThreadBase for Inferior {
     }
 
     fn write_addrs(&mut self, start: Addr, data: &[u8]) -> TargetResult<(), Self> {
-        self.timeline.machine_mut().write_bytes(start, data);
+        self.edit(|machine| machine.write_bytes(start, data));
         Ok(())
     }
 
@@ -120,7 +121,7 @@ impl SingleRegisterAccess<()> for Inferior {
     }
 
     fn write_register(&mut self, (): (), id: RegId, value: &[u8]) -> TargetResult<(), Self> {
-        id.write(self.timeline.machine_mut(), little_endian(value)).map_err(|_| TargetError::NonFatal)
+        self.edit(|machine| id.write(machine, little_endian(value))).map_err(|_| TargetError::NonFatal)
     }
 }
 
