@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod adapters;
+pub mod conformance;
 pub mod lockstep;
 pub mod machine;
 pub mod machines;
+pub mod report;
+pub mod suites;
