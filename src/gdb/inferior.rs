@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use gdbstub::common::Signal;
 use gdbstub::target::ext::breakpoints::WatchKind;
 
-use super::agent;
+use super::{agent, monitor};
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
-use crate::map::{Addr, Mode};
+use crate::isa::Reg;
+use crate::map::{Addr, ECALL_VECTOR, MEPC, Mode};
 use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
 use crate::timeline::Timeline;
 use crate::trace::{Retired, Sink};
@@ -56,6 +57,29 @@ pub struct Inferior {
     notices: Vec<String>,
     /// Whether the end of the program is a stop from which one can go back.
     pub stops_at_exit: bool,
+    /// Whether the user is told of every ECALL.
+    pub traces_ecalls: bool,
+    /// The user ECALLs to stop at, if any.
+    pub catches: Option<Catch>,
+    /// The user ECALL whose entry was reported, until its return is.
+    caught: Option<Caught>,
+}
+
+/// Which user ECALLs stop the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Catch {
+    /// All of them.
+    All,
+    /// Those with these numbers in a7.
+    Numbers(BTreeSet<u32>),
+}
+
+/// A user ECALL that is being served.
+#[derive(Clone, Copy, Debug)]
+struct Caught {
+    order: u64,
+    number: u32,
+    return_to: Addr,
 }
 
 /// The addresses with breakpoints.
@@ -174,6 +198,10 @@ pub enum Stop {
     Exited(u8),
     /// It was ended by a signal.
     Died(Signal),
+    /// It is about to execute a user ECALL with this number.
+    EcallEntry(u32),
+    /// It has just returned from one.
+    EcallReturn(u32),
     /// Going back it reached the beginning of the run.
     HistoryBegin,
     /// Going forward it reached the end of what is recorded.
@@ -234,6 +262,9 @@ impl Inferior {
             search_limit: None,
             notices: Vec::new(),
             stops_at_exit: false,
+            traces_ecalls: false,
+            catches: None,
+            caught: None,
         }
     }
 
@@ -262,6 +293,11 @@ impl Inferior {
     /// The step before which the session began.
     pub fn begin(&self) -> u64 {
         self.begin
+    }
+
+    /// Whether there is no program any more, until it is run again.
+    pub fn is_over(&self) -> bool {
+        self.is_killed || self.last_stop.is_end()
     }
 
     /// Does at most about `steps` steps of what was asked for; the stop, if it came to one.
@@ -301,6 +337,8 @@ impl Inferior {
     /// Back to where the session began, with the same input.
     pub fn restart(&mut self) {
         self.timeline.restart(self.begin);
+        self.is_killed = false;
+        self.caught = None;
         self.stop_with(Some(Stop::Started));
     }
 
@@ -379,8 +417,49 @@ impl Inferior {
 
     fn run_until(&mut self, order: u64) -> Exit {
         let ranges: Vec<WatchRange> = self.watchpoints.iter().map(Watchpoint::range).collect();
-        let until = Until { breakpoints: self.breakpoints.addrs(), watch: &ranges, ..Until::order(order) };
-        self.timeline.run(until, &mut ())
+        let with_ecalls = self.with_ecall_places();
+        let breakpoints = with_ecalls.as_ref().or(self.breakpoints.addrs());
+        self.timeline.run(Until { breakpoints, watch: &ranges, ..Until::order(order) }, &mut ())
+    }
+
+    /// The breakpoints, and where user ECALLs enter the kernel and return, if someone wants to know of them.
+    fn with_ecall_places(&self) -> Option<BTreeSet<Addr>> {
+        if self.catches.is_none() && !self.traces_ecalls {
+            return None;
+        }
+        let mut addrs = self.breakpoints.addrs.clone();
+        addrs.insert(self.machine().word(ECALL_VECTOR));
+        addrs.extend(self.caught.map(|caught| caught.return_to));
+        Some(addrs)
+    }
+
+    /// A stop for a user ECALL, at its entry or its return.
+    fn ecall_here(&mut self) -> Option<Stop> {
+        let machine = self.timeline.machine();
+        let (now, hart) = (machine.hart.instructions, &machine.hart);
+        if let Some(caught) = self.caught.filter(|caught| hart.mode == Mode::User && hart.pc == caught.return_to) {
+            self.caught = None;
+            return self.catches.is_some().then_some(Stop::EcallReturn(caught.number));
+        }
+        let is_entry = hart.mode == Mode::Machine && hart.pc == machine.word(ECALL_VECTOR);
+        if !is_entry || self.caught.is_some_and(|caught| caught.order + 1 == now) {
+            return None;
+        }
+        let (number, pc) = (hart.file(Mode::User)[Reg::A7.index()], machine.word(MEPC));
+        if self.traces_ecalls {
+            let text = monitor::describe(machine.hart.file(Mode::User));
+            self.notices.push(format!("step {}: {text} at {pc:#010x}\n", now - 1));
+        }
+        let is_wanted = match self.catches.as_ref()? {
+            Catch::All => true,
+            Catch::Numbers(numbers) => numbers.contains(&number),
+        };
+        if !is_wanted {
+            return None;
+        }
+        self.timeline.run_to(now - 1);
+        self.caught = Some(Caught { order: now - 1, number, return_to: pc.wrapping_add(4) });
+        Some(Stop::EcallEntry(number))
     }
 
     /// What `exit` is to the debugger; `None` when the program goes on.
@@ -388,7 +467,7 @@ impl Inferior {
         match exit {
             Exit::Terminated { user_exit, .. } => Some(Stop::Exited(user_exit as u8)),
             Exit::Fault(fault) => Some(Stop::Fault(fault)),
-            Exit::Breakpoint => self.breakpoint_here(),
+            Exit::Breakpoint => self.breakpoint_here().or_else(|| self.ecall_here()),
             Exit::Watch(span) => Some(self.watch_stop(span)),
             Exit::Order | Exit::Interrupted => None,
         }
@@ -400,9 +479,8 @@ impl Inferior {
         let breakpoint = self.breakpoints.at.get(&machine.hart.pc)?;
         let mut text = String::new();
         let values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
-        let holds: Result<bool, String> = values.fold(Ok(breakpoint.conditions.is_empty()), |holds, value| {
-            Ok(holds? | (value? != 0))
-        });
+        let holds: Result<bool, String> =
+            values.fold(Ok(breakpoint.conditions.is_empty()), |holds, value| Ok(holds? | (value? != 0)));
         // A condition that cannot be evaluated is a reason to look.
         let mut trouble = holds.as_ref().err().cloned();
         if !holds.unwrap_or(true) {
