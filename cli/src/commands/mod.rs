@@ -1,5 +1,6 @@
 //! One file a command; this one is the list.
 
+mod cc;
 mod conformance;
 mod run;
 
@@ -12,6 +13,8 @@ use crate::error::Error;
 /// The commands of `lockstep`.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Build a C program for the default kernel
+    Cc(cc::Args),
     /// Run a program
     Run(run::Args),
     /// Run the official tests on every engine
@@ -22,6 +25,7 @@ impl Command {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
+            Command::Cc(args) => cc::run(args),
             Command::Run(args) => run::run(args),
             Command::Conformance(args) => conformance::run(args),
         }

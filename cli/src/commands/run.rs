@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     program: ProgramArgs,
 
-    /// An argument for the program (argv[1] and on); may be given several times
+    /// An argument for the program (`argv[1]` and on); may be given several times
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
     args: Vec<String>,
 
