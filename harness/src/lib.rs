@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod conformance;
+pub mod coverage;
 pub mod report;
 pub mod suites;

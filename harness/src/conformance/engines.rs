@@ -6,6 +6,7 @@ use lockstep::hart::Machine;
 use lockstep::trace::{Retired, Sink};
 
 use super::{Column, judge};
+use crate::coverage::Coverage;
 use crate::report::Cell;
 use crate::suites::Test;
 
@@ -17,7 +18,7 @@ pub struct EngineColumn {
     /// What it is, in one line.
     pub about: &'static str,
     /// Runs the machine.
-    pub run: fn(&mut Machine, &mut dyn Host, Until<'_>) -> Exit,
+    pub run: fn(&mut Machine, &mut dyn Host, Until<'_>, &mut Coverage) -> Exit,
 }
 
 /// Every engine. A new one is a line here.
@@ -26,30 +27,40 @@ pub const ENGINES: &[EngineColumn] = &[
     EngineColumn { name: "step+trace", about: "the plain engine, with every step recorded", run: run_watched::<Step> },
 ];
 
-fn run<E: Engine + Default>(machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Exit {
+fn run<E: Engine + Default>(machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, _: &mut Coverage) -> Exit {
     E::default().run(machine, host, until, &mut ())
 }
 
-/// With a sink the compiler makes other code of an engine; that code is judged as well.
-fn run_watched<E: Engine + Default>(machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Exit {
-    let mut chain = Chain { next: None, broken: None };
-    let exit = E::default().run(machine, host, until, &mut chain);
-    assert!(chain.broken.is_none(), "the trace has a gap: {:?}", chain.broken);
+/// With a sink the compiler makes other code of an engine; that code is judged as well, and counts the coverage.
+fn run_watched<E: Engine + Default>(
+    machine: &mut Machine,
+    host: &mut dyn Host,
+    until: Until<'_>,
+    coverage: &mut Coverage,
+) -> Exit {
+    let mut watch = Watch { coverage, next: None, broken: None };
+    let exit = E::default().run(machine, host, until, &mut watch);
+    assert!(watch.broken.is_none(), "the trace has a gap: {:?}", watch.broken);
+    if let Exit::Fault(fault) = &exit {
+        coverage.fault(machine, fault);
+    }
     exit
 }
 
-/// Checks that each recorded step begins where the one before it ended (TIME-1).
-struct Chain {
+/// Checks that each recorded step begins where the one before it ended (TIME-1), and counts its situations.
+struct Watch<'a> {
+    coverage: &'a mut Coverage,
     next: Option<(u64, u32)>,
     broken: Option<Retired>,
 }
 
-impl Sink for Chain {
+impl Sink for Watch<'_> {
     fn retired(&mut self, step: &Retired) {
         if self.next.is_some_and(|next| next != (step.order, step.pc)) && self.broken.is_none() {
             self.broken = Some(*step);
         }
         self.next = Some((step.order + 1, step.next_pc));
+        self.coverage.retired(step);
     }
 }
 
@@ -66,7 +77,7 @@ impl Column for EngineColumn {
         Ok(env!("CARGO_PKG_VERSION").into())
     }
 
-    fn run(&self, test: &Test) -> Cell {
-        judge::judge(test, self)
+    fn run(&self, test: &Test, coverage: &mut Coverage) -> Cell {
+        judge::judge(test, self, coverage)
     }
 }

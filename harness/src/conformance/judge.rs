@@ -9,6 +9,8 @@ use lockstep::isa::Reg;
 use lockstep::map::Addr;
 
 use super::engines::EngineColumn;
+use super::spec;
+use crate::coverage::Coverage;
 use crate::report::Cell;
 use crate::suites::{End, Test};
 
@@ -16,7 +18,7 @@ use crate::suites::{End, Test};
 pub const STEP_LIMIT: u64 = 2_000_000;
 
 /// Runs `test` on `engine`.
-pub fn judge(test: &Test, engine: &EngineColumn) -> Cell {
+pub fn judge(test: &Test, engine: &EngineColumn, coverage: &mut Coverage) -> Cell {
     let mut machine = match test.machine() {
         Ok(machine) => machine,
         Err(error) => return Cell::fail(error.to_string(), 0),
@@ -24,8 +26,12 @@ pub fn judge(test: &Test, engine: &EngineColumn) -> Cell {
     let mut host = TestHost { stdin: test.stdin.clone().into(), stdout: Vec::new() };
     let stops = stops(test, &machine);
     let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
-    let exit = (engine.run)(&mut machine, &mut host, until);
-    let problem = wrong_end(test, &machine, exit).or_else(|| wrong_output(test, &host));
+    let exit = (engine.run)(&mut machine, &mut host, until, coverage);
+    let problem = match &test.end {
+        End::Spec => test.machine().ok().and_then(|start| spec::difference(&start, &machine, exit)),
+        _ => wrong_end(test, &machine, exit),
+    };
+    let problem = problem.or_else(|| wrong_output(test, &host));
     match problem {
         Some(problem) => Cell::fail(problem, machine.hart.instructions),
         None => Cell::pass(machine.hart.instructions),
@@ -35,7 +41,7 @@ pub fn judge(test: &Test, engine: &EngineColumn) -> Cell {
 /// Where a run must be stopped because the test's own end is not one of the machine's.
 fn stops(test: &Test, machine: &Machine) -> Option<BTreeSet<Addr>> {
     match &test.end {
-        End::Terminate { .. } | End::Fault { .. } => None,
+        End::Terminate { .. } | End::Fault { .. } | End::Spec => None,
         End::Signature { halt, .. } => Some([*halt].into()),
         End::Ecall { .. } => Some(ecalls(machine)),
     }
