@@ -2,6 +2,7 @@
 
 mod cc;
 mod conformance;
+mod gdb;
 mod run;
 
 use std::process::ExitCode;
@@ -15,6 +16,8 @@ use crate::error::Error;
 pub enum Command {
     /// Build a C program for the default kernel
     Cc(cc::Args),
+    /// Debug a program with gdb or lldb
+    Gdb(gdb::Args),
     /// Run a program
     Run(run::Args),
     /// Run the official tests on every engine
@@ -26,6 +29,7 @@ impl Command {
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
             Command::Cc(args) => cc::run(args),
+            Command::Gdb(args) => gdb::run(args),
             Command::Run(args) => run::run(args),
             Command::Conformance(args) => conformance::run(args),
         }
