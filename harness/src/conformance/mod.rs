@@ -7,6 +7,7 @@
 pub mod engines;
 pub mod expected;
 pub mod judge;
+pub mod references;
 pub mod spec;
 
 use std::path::PathBuf;
@@ -84,7 +85,8 @@ fn collect(options: &Options) -> Result<Vec<Collected>, Error> {
 
 fn columns(options: &Options) -> Result<Vec<Box<dyn Column>>, Error> {
     let mut columns: Vec<Box<dyn Column>> = Vec::new();
-    columns.extend(engines::ENGINES.iter().map(|engine| Box::new(*engine) as Box<dyn Column>));
+    columns.extend(engines::all().into_iter().map(|engine| Box::new(engine) as Box<dyn Column>));
+    columns.extend(references::all().into_iter().map(|reference| Box::new(reference) as Box<dyn Column>));
     if let Some(name) = &options.column {
         let names: Vec<String> = columns.iter().map(|column| column.name().to_string()).collect();
         columns.retain(|column| column.name() == name);
