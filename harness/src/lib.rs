@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod conformance;
+pub mod coverage;
 pub mod lockstep;
 pub mod machine;
 pub mod machines;
