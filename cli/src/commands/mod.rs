@@ -1,5 +1,6 @@
 //! One file a command; this one is the list.
 
+mod formal;
 mod run;
 
 use std::process::ExitCode;
@@ -11,6 +12,8 @@ use crate::error::Error;
 /// The commands of `lockstep`.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Prove that the emulator's instructions equal the specification
+    Formal(formal::Args),
     /// Run a program
     Run(run::Args),
 }
@@ -19,6 +22,7 @@ impl Command {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
+            Command::Formal(args) => formal::run(args),
             Command::Run(args) => run::run(args),
         }
     }
