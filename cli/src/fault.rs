@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lockstep::hart::Machine;
 use lockstep::isa::{self, Class, Reg};
-use lockstep::map::{Addr, Mode};
+use lockstep::map::{self, Addr, Mode};
 use lockstep::symbols::{Frame, Location, Symbols};
 use lockstep::trap::Fault;
 
@@ -16,6 +16,7 @@ pub struct FaultReport {
     pub location: Location,
     frames: Vec<Frame>,
     instruction: String,
+    is_stack_overflow: bool,
 }
 
 impl FaultReport {
@@ -33,12 +34,16 @@ impl FaultReport {
         let user_frames = program.backtrace(machine, mode, pc);
         let location = user_frames.first().and_then(|frame| frame.location.clone()).unwrap_or_default();
         frames.extend(user_frames);
-        FaultReport { fault, location, frames, instruction: instruction(machine, mode, pc) }
+        let is_stack_overflow = is_stack_overflow(machine, mode, fault.addr);
+        FaultReport { fault, location, frames, instruction: instruction(machine, mode, pc), is_stack_overflow }
     }
 
     /// Several lines for a person; `debug_command` is the line to paste.
     pub fn text(&self, debug_command: &str) -> String {
         let mut text = format!("fault: {}\n", self.fault);
+        if self.is_stack_overflow {
+            text += "  the stack is full: sp has reached the end of the invalid page (MAP-1)\n";
+        }
         for (number, frame) in self.frames.iter().enumerate() {
             let place = frame.location.as_ref().map_or("??".into(), Location::to_string);
             let _ = writeln!(text, "  #{number:<2} 0x{:08x} {place}", frame.pc);
@@ -48,6 +53,15 @@ impl FaultReport {
         text
     }
 }
+
+/// Whether the access at `addr` is what a stack that grew down to the invalid page does first.
+fn is_stack_overflow(machine: &Machine, mode: Mode, addr: Addr) -> bool {
+    let sp = machine.hart.file(mode)[Reg::SP.index()];
+    addr < map::USER_START && addr.abs_diff(sp) < LARGE_FRAME_BYTES && sp > LARGE_FRAME_BYTES
+}
+
+/// A function with more than 32 KiB of locals may jump over this; most have less than 1 KiB.
+const LARGE_FRAME_BYTES: u32 = 0x8000;
 
 /// The instruction at `pc` with the values of the registers that it reads.
 fn instruction(machine: &Machine, mode: Mode, pc: Addr) -> String {

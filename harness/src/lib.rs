@@ -1,5 +1,12 @@
 //! Checks Lockstep against its specification, official tests and other simulators.
 #![forbid(unsafe_code)]
 
+pub mod adapters;
+pub mod conformance;
 pub mod formal;
+pub mod lockstep;
+pub mod machine;
+pub mod machines;
+pub mod report;
 pub mod smt;
+pub mod suites;

@@ -1,0 +1,4 @@
+//! The machines that the harness can ask, one file each.
+
+pub mod emulator;
+pub mod spec;
