@@ -2,6 +2,7 @@
 
 mod cc;
 mod conformance;
+mod formal;
 mod gdb;
 mod run;
 
@@ -18,6 +19,8 @@ pub enum Command {
     Cc(cc::Args),
     /// Debug a program with gdb or lldb
     Gdb(gdb::Args),
+    /// Prove that the emulator's instructions equal the specification
+    Formal(formal::Args),
     /// Run a program
     Run(run::Args),
     /// Run the official tests on every engine
@@ -30,6 +33,7 @@ impl Command {
         match self {
             Command::Cc(args) => cc::run(args),
             Command::Gdb(args) => gdb::run(args),
+            Command::Formal(args) => formal::run(args),
             Command::Run(args) => run::run(args),
             Command::Conformance(args) => conformance::run(args),
         }
