@@ -1,6 +1,7 @@
 //! One file a command; this one is the list.
 
 mod gdb;
+mod init_vscode;
 mod run;
 
 use std::process::ExitCode;
@@ -14,6 +15,8 @@ use crate::error::Error;
 pub enum Command {
     /// Debug a program with gdb or lldb
     Gdb(gdb::Args),
+    /// Write a launch.json that debugs a program in Visual Studio Code
+    InitVscode(init_vscode::Args),
     /// Run a program
     Run(run::Args),
 }
@@ -23,6 +26,7 @@ impl Command {
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
             Command::Gdb(args) => gdb::run(args),
+            Command::InitVscode(args) => init_vscode::run(args),
             Command::Run(args) => run::run(args),
         }
     }
