@@ -166,7 +166,8 @@ impl Run<'_> {
         let format = self.code.get(self.pc..self.pc + length).ok_or("the expression ends in the middle")?;
         let format = String::from_utf8_lossy(format).into_owned();
         self.pc += length;
-        (self.pop()?, self.pop()?);
+        self.pop()?;
+        self.pop()?;
         let mut values = Vec::new();
         for _ in 0..count {
             values.push(self.pop()?);

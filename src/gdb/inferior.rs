@@ -325,6 +325,16 @@ impl Inferior {
         self.begin = self.timeline.now();
     }
 
+    /// Runs to the fault; a program that ends without one stops before its last step.
+    pub fn run_to_fault(&mut self) {
+        let exit = self.timeline.run(Until::END, &mut ());
+        if let Exit::Terminated { .. } = exit {
+            self.timeline.run_to(self.timeline.now() - 1);
+        }
+        let stop = self.stop_of(exit).filter(|stop| stop.is_fault());
+        self.stop_with(Some(stop.unwrap_or(Stop::Stepped)));
+    }
+
     /// The debugger asks for a stop now.
     pub fn interrupt(&mut self) -> Option<Stop> {
         self.resumed?;
@@ -478,9 +488,9 @@ impl Inferior {
         let machine = self.timeline.machine();
         let breakpoint = self.breakpoints.at.get(&machine.hart.pc)?;
         let mut text = String::new();
-        let values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
+        let mut values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
         let holds: Result<bool, String> =
-            values.fold(Ok(breakpoint.conditions.is_empty()), |holds, value| Ok(holds? | (value? != 0)));
+            values.try_fold(breakpoint.conditions.is_empty(), |holds, value| Ok(holds | (value? != 0)));
         // A condition that cannot be evaluated is a reason to look.
         let mut trouble = holds.as_ref().err().cloned();
         if !holds.unwrap_or(true) {

@@ -4,6 +4,7 @@ mod cc;
 mod conformance;
 mod formal;
 mod gdb;
+mod init_vscode;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ pub enum Command {
     Gdb(gdb::Args),
     /// Prove that the emulator's instructions equal the specification
     Formal(formal::Args),
+    /// Write a launch.json that debugs a program in Visual Studio Code
+    InitVscode(init_vscode::Args),
     /// Run a program
     Run(run::Args),
     /// Run the official tests on every engine
@@ -34,6 +37,7 @@ impl Command {
             Command::Cc(args) => cc::run(args),
             Command::Gdb(args) => gdb::run(args),
             Command::Formal(args) => formal::run(args),
+            Command::InitVscode(args) => init_vscode::run(args),
             Command::Run(args) => run::run(args),
             Command::Conformance(args) => conformance::run(args),
         }
