@@ -4,6 +4,7 @@ mod cc;
 mod conformance;
 mod gdb;
 mod run;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ pub enum Command {
     Gdb(gdb::Args),
     /// Run a program
     Run(run::Args),
+    /// Write every step of a program, or compare it with another simulator step by step
+    Trace(trace::Args),
     /// Run the official tests on every engine
     Conformance(conformance::Args),
 }
@@ -31,6 +34,7 @@ impl Command {
             Command::Cc(args) => cc::run(args),
             Command::Gdb(args) => gdb::run(args),
             Command::Run(args) => run::run(args),
+            Command::Trace(args) => trace::run(args),
             Command::Conformance(args) => conformance::run(args),
         }
     }
