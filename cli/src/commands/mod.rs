@@ -6,6 +6,7 @@ mod formal;
 mod gdb;
 mod init_vscode;
 mod run;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ pub enum Command {
     InitVscode(init_vscode::Args),
     /// Run a program
     Run(run::Args),
+    /// Write every step of a program, or compare it with another simulator step by step
+    Trace(trace::Args),
     /// Run the official tests on every engine
     Conformance(conformance::Args),
 }
@@ -39,6 +42,7 @@ impl Command {
             Command::Formal(args) => formal::run(args),
             Command::InitVscode(args) => init_vscode::run(args),
             Command::Run(args) => run::run(args),
+            Command::Trace(args) => trace::run(args),
             Command::Conformance(args) => conformance::run(args),
         }
     }
