@@ -8,6 +8,7 @@
 //!                                       \--no--> gdbstub (well-formed packets only) --/
 //! ```
 
+use super::arch::RegId;
 use super::inferior::{Inferior, Stop};
 use super::stub::{Answer, Stub};
 use super::wire::{Event, Framer, PACKET_BYTES, frame, hex_bytes, hex_number, to_hex};
@@ -36,10 +37,21 @@ struct Client {
     is_controller: bool,
     /// Whether it waits for a stop reply.
     is_waiting: bool,
-    wants_error_text: bool,
+    errors: Errors,
     saved: lldb::Saved,
     is_extended: bool,
     is_gone: bool,
+}
+
+/// What a client understands of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    /// A number.
+    Code,
+    /// `E.text`, in every reply: a gdb that said `error-message+`.
+    Text,
+    /// `E01;hex`: an lldb that sent QEnableErrorStrings.
+    CodeAndHex,
 }
 
 /// What the front end makes of a packet.
@@ -226,7 +238,7 @@ impl Client {
             acknowledges: true,
             is_controller,
             is_waiting: false,
-            wants_error_text: false,
+            errors: Errors::Code,
             saved: lldb::Saved::default(),
             is_extended: false,
             is_gone: false,
@@ -251,7 +263,14 @@ impl Client {
     }
 
     fn send_error(&mut self, why: &str) {
-        let body = if self.wants_error_text { format!("E.{why}") } else { "E01".to_owned() };
+        // What a client sent comes back in the sentence: nothing of it may mean something to a frame.
+        let plain = |c: char| if (' '..='~').contains(&c) && !"#$}*".contains(c) { c } else { '?' };
+        let text: String = why.chars().map(plain).take(LONGEST_ERROR).collect();
+        let body = match self.errors {
+            Errors::Code => "E01".to_owned(),
+            Errors::Text => format!("E.{text}"),
+            Errors::CodeAndHex => format!("E01;{}", String::from_utf8_lossy(&to_hex(text.as_bytes()))),
+        };
         self.send(body.as_bytes());
     }
 
@@ -270,7 +289,7 @@ impl Client {
                 ok()
             }
             b"QEnableErrorStrings" => {
-                self.wants_error_text = true;
+                self.errors = Errors::CodeAndHex;
                 ok()
             }
             b"qHostInfo" => Reply::Body(lldb::info(false)),
@@ -334,7 +353,9 @@ impl Client {
             Answer::Replies(mut bodies) => {
                 if body.starts_with(b"qSupported") {
                     bodies[0].extend_from_slice(OWN_FEATURES);
-                    self.wants_error_text |= body.windows(ERROR_MESSAGE.len()).any(|part| part == ERROR_MESSAGE);
+                    if body.windows(ERROR_MESSAGE.len()).any(|part| part == ERROR_MESSAGE) {
+                        self.errors = Errors::Text;
+                    }
                 }
                 bodies.iter().for_each(|body| self.send(body));
             }
@@ -348,6 +369,8 @@ impl Client {
 
 /// What the front end adds to gdbstub's features.
 const OWN_FEATURES: &[u8] = b";ConditionalBreakpoints+;BreakpointCommands+;QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
+/// Characters of an error's sentence: enough for ours, and no echo of a whole packet.
+const LONGEST_ERROR: usize = 200;
 /// How a client says that it understands `E.text`.
 const ERROR_MESSAGE: &[u8] = b"error-message+";
 
@@ -418,9 +441,18 @@ fn check(body: &[u8]) -> Result<(), String> {
         [] => false,
         [b'Z' | b'z', rest @ ..] => is_breakpoint(rest),
         [b'p', number @ ..] => hex_number(number).is_some(),
+        [b'P', rest @ ..] => is_register_write(rest),
         _ => true,
     };
     if is_sound { Ok(()) } else { Err(format!("malformed packet {}", String::from_utf8_lossy(body))) }
+}
+
+/// `number=value` with as many digits as the register has.
+fn is_register_write(rest: &[u8]) -> bool {
+    let mut parts = rest.splitn(2, |byte| *byte == b'=');
+    let id = parts.next().and_then(hex_number).and_then(|number| RegId::new(usize::try_from(number).ok()?));
+    let value = parts.next().and_then(hex_bytes);
+    id.zip(value).is_some_and(|(id, value)| id.size() == value.len())
 }
 
 /// `type,addr,kind`, then conditions and commands.
