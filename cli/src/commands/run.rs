@@ -74,6 +74,8 @@ enum EngineArg {
     Step,
     /// Blocks of decoded instructions
     Block,
+    /// Blocks, and compiled code for the hot ones
+    Jit,
 }
 
 impl EngineArg {
@@ -82,6 +84,7 @@ impl EngineArg {
             EngineArg::Auto => EngineKind::FASTEST,
             EngineArg::Step => EngineKind::Step,
             EngineArg::Block => EngineKind::Block,
+            EngineArg::Jit => EngineKind::Jit,
         }
     }
 }
