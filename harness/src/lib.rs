@@ -7,5 +7,6 @@ pub mod coverage;
 pub mod lockstep;
 pub mod machine;
 pub mod machines;
+pub mod mutants;
 pub mod report;
 pub mod suites;
