@@ -480,7 +480,7 @@ fn machine_traps() -> Vec<(String, Builder)> {
 fn illegal_words() -> Builder {
     const WORDS: usize = 2000;
     let mut builder = Builder::new(Mode::User);
-    let mut random = Random(0x111e_6a1);
+    let mut random = Random(0x0111_e6a1);
     let near = |op: Op, bit: u32, fill: u32| ((fill & !op.row().mask) | op.row().pattern) ^ (1 << bit);
     let rows = Op::ALL.into_iter().flat_map(|op| (0..32).map(move |bit| (op, bit)));
     let mut words: Vec<u32> = rows.flat_map(|(op, bit)| [near(op, bit, 0), near(op, bit, 0x00c5_8500)]).collect();
