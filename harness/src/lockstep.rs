@@ -220,7 +220,8 @@ impl<'a, E: Engine> Pair<'a, E> {
         }
         match progress.stop {
             Stop::Steps => Ok(Advance::Agreed),
-            Stop::Trap(raised) => self.carry_over(raised),
+            Stop::Trap(raised) => self.carry_over(Some(raised)),
+            Stop::Beyond => self.carry_over(None),
             Stop::Ended(exit) => Ok(if self.is_same_memory()? { Advance::Ended(exit) } else { Advance::Differs }),
         }
     }
@@ -262,7 +263,7 @@ impl<'a, E: Engine> Pair<'a, E> {
     /// Whether our run stopped as the follower's did.
     fn is_same_end(&mut self, progress: Progress, exit: Exit) -> bool {
         match (progress.stop, exit) {
-            (Stop::Steps | Stop::Trap(_), exit) => exit == Exit::Order,
+            (Stop::Steps | Stop::Trap(_) | Stop::Beyond, exit) => exit == Exit::Order,
             // A fault is not a step (TRAP-4): ours has yet to meet it.
             (Stop::Ended(theirs @ Exit::Fault(_)), Exit::Order) => self.lead_on() == theirs,
             (Stop::Ended(theirs), ours) => ours == theirs,
@@ -308,8 +309,8 @@ impl<'a, E: Engine> Pair<'a, E> {
         Ok(all.filter(|&(frame, hash)| machine_frame_hash(machine, frame) != hash).map(|(frame, _)| frame).collect())
     }
 
-    /// The follower raised: our step decides whether it was right to, and is carried over.
-    fn carry_over(&mut self, raised: Raised) -> Result<Advance, Failure> {
+    /// The follower raised, or cannot judge: our step decides whether it was right to, and is carried over.
+    fn carry_over(&mut self, raised: Option<Raised>) -> Result<Advance, Failure> {
         let before = self.leader.machine().hart.clone();
         let mut records = Vec::new();
         let exit = self.leader.run_until(before.instructions + 1, &mut self.host, &mut records);
@@ -321,7 +322,7 @@ impl<'a, E: Engine> Pair<'a, E> {
         let Some(record) = records.first() else { return Ok(Advance::Differs) };
         let is_right = match record.trap {
             Some(cause) => self.judge(cause, trap_value(record, cause), raised)?,
-            None => is_beyond(record) && is_plausible(record, raised),
+            None => raised.is_none_or(|raised| is_beyond(record) && is_plausible(record, raised)),
         };
         if !is_right {
             return Ok(Advance::Differs);
@@ -336,7 +337,8 @@ impl<'a, E: Engine> Pair<'a, E> {
     }
 
     /// Whether our trap and the follower's are the same, or differ as the specification wants them to.
-    fn judge(&mut self, cause: Cause, value: u32, raised: Raised) -> Result<bool, Failure> {
+    fn judge(&mut self, cause: Cause, value: u32, raised: Option<Raised>) -> Result<bool, Failure> {
+        let Some(raised) = raised else { return Ok(true) };
         if let Some(clause) = expected_difference(cause, value, raised) {
             *self.agreement.expected.entry(clause).or_default() += 1;
             return Ok(true);
@@ -490,7 +492,7 @@ impl<E: Engine> Pair<'_, E> {
             (Some(ours), Some(theirs)) => differences(ours, theirs, self.follower.scope()),
             (ours, theirs) => self.endings(ours, theirs, exit, progress.stop)?,
         };
-        if found.is_empty() && !matches!(progress.stop, Stop::Trap(_)) {
+        if found.is_empty() && !matches!(progress.stop, Stop::Trap(_) | Stop::Beyond) {
             found.extend(self.register_differences()?);
             found.extend(self.memory_differences()?);
         }
@@ -506,10 +508,11 @@ impl<E: Engine> Pair<'_, E> {
         stop: Stop,
     ) -> Result<Vec<Difference>, Failure> {
         let is_same = match (ours, exit, stop) {
-            (None, Exit::Fault(fault), Stop::Trap(raised)) => self.judge(fault.cause, fault.addr, raised)?,
+            (_, _, Stop::Beyond) => true,
+            (None, Exit::Fault(fault), Stop::Trap(raised)) => self.judge(fault.cause, fault.addr, Some(raised))?,
             (None, ours, Stop::Ended(theirs)) => ours == theirs,
             (Some(record), _, Stop::Trap(raised)) => match record.trap {
-                Some(cause) => self.judge(cause, trap_value(record, cause), raised)?,
+                Some(cause) => self.judge(cause, trap_value(record, cause), Some(raised))?,
                 None => is_beyond(record) && is_plausible(record, raised),
             },
             _ => false,
@@ -658,7 +661,7 @@ fn exit_text(exit: Exit) -> String {
 fn stop_text(stop: Stop) -> String {
     match stop {
         Stop::Ended(exit) => exit_text(exit),
-        Stop::Steps => "nothing".into(),
+        Stop::Steps | Stop::Beyond => "nothing".into(),
         Stop::Trap(Raised { cause, value }) => {
             let name = cause.and_then(crate::machine::cause_of).map(|cause| cause.name().to_string());
             let name = name.or(cause.map(|number| format!("cause {number}"))).unwrap_or("a trap".into());

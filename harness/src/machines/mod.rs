@@ -1,7 +1,10 @@
 //! The machines that the harness can ask, one file each.
 
 pub mod emulator;
+pub mod plain;
 pub mod process;
+pub mod rrs;
+pub mod softcore;
 pub mod spec;
 pub mod spike;
 
@@ -17,7 +20,7 @@ pub struct Availability {
 }
 
 /// The machines that can run beside ours step by step, in the order of reports.
-pub const STEPPABLE: [&str; 2] = ["spec", "spike"];
+pub const STEPPABLE: [&str; 4] = ["spec", "spike", "rrs", "softcore"];
 
 /// Every machine, present or not.
 pub fn all() -> Vec<Availability> {
@@ -29,6 +32,8 @@ fn version(name: &str) -> Result<String, String> {
     match name {
         "spec" => Ok(env!("CARGO_PKG_VERSION").into()),
         "spike" => spike::shim().map(|_| spike::VERSION.into()).ok_or("not installed; run `make references`".into()),
+        "rrs" => Ok("crate rrs-lib 0.1.0".into()),
+        "softcore" => Ok("crate softcore-rv64 0.6.0 (Sail model in Rust)".into()),
         other => Err(format!("no machine is called {other}")),
     }
 }
@@ -59,6 +64,8 @@ pub fn open(name: &str) -> Result<Box<dyn Reference>, Unavailable> {
     version(name).map_err(Unavailable::Skipped)?;
     match name {
         "spec" => Ok(Box::new(spec::Spec::new())),
+        "rrs" => Ok(Box::new(plain::Plain::new(rrs::RrsLib))),
+        "softcore" => Ok(Box::new(plain::Plain::new(softcore::SailCore::default()))),
         _ => {
             let shim = spike::shim().ok_or_else(|| Unavailable::Skipped("not installed".into()))?;
             spike::Spike::start(shim).map(|spike| Box::new(spike) as Box<dyn Reference>).map_err(Unavailable::Failed)
