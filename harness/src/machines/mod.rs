@@ -4,6 +4,7 @@ pub mod emulator;
 pub mod log;
 pub mod plain;
 pub mod process;
+pub mod qemu;
 pub mod rrs;
 pub mod sail;
 pub mod softcore;
@@ -28,7 +29,7 @@ pub struct Availability {
 }
 
 /// The machines that can run beside ours step by step, in the order of reports.
-pub const STEPPABLE: [&str; 4] = ["spec", "spike", "rrs", "softcore"];
+pub const STEPPABLE: [&str; 5] = ["spec", "spike", "rrs", "softcore", "qemu"];
 
 /// The simulators that run a whole ELF file in machine mode and leave a log.
 pub const LOGGED: [&str; 2] = ["spike-cli", "sail"];
@@ -43,6 +44,7 @@ fn version(name: &str) -> Result<String, String> {
     match name {
         "spec" => Ok(env!("CARGO_PKG_VERSION").into()),
         "spike" => spike::shim().map(|_| spike::VERSION.into()).ok_or("not installed; run `make references`".into()),
+        "qemu" => qemu::version(qemu::SYSTEM).ok_or_else(|| format!("{} not installed", qemu::SYSTEM)),
         "spike-cli" => spike_cli::missing().map_or(Ok(spike::VERSION.into()), |reason| Err(reason.into())),
         "sail" => match sail::Sail::find() {
             Ok(Some(sail)) => Ok(sail.version),
@@ -81,6 +83,7 @@ pub fn open(name: &str) -> Result<Box<dyn Reference>, Unavailable> {
     version(name).map_err(Unavailable::Skipped)?;
     match name {
         "spec" => Ok(Box::new(spec::Spec::new())),
+        "qemu" => qemu::Qemu::start().map(|qemu| Box::new(qemu) as Box<dyn Reference>).map_err(Unavailable::Failed),
         "rrs" => Ok(Box::new(plain::Plain::new(rrs::RrsLib))),
         "softcore" => Ok(Box::new(plain::Plain::new(softcore::SailCore::default()))),
         _ => {
