@@ -66,6 +66,8 @@ pub mod trace;
 
 pub mod exec;
 
+pub mod snapshot;
+
 pub mod timeline;
 
 pub mod kernel;

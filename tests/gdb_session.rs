@@ -22,6 +22,16 @@ fn a_session_with_a_file_interrupted_and_killed() {
     assert_eq!(end_of("with_file", 5, &[]), End::Killed);
 }
 
+#[test]
+fn backwards() {
+    assert_eq!(end_of("reverse", 0, &[]), End::Killed);
+}
+
+#[test]
+fn monitor_commands() {
+    assert_eq!(end_of("monitor", 0, &[]), End::Exited(7));
+}
+
 /// A frame at an address without code has no caller that gdb could find.
 const CALL_OF_NULL: u32 = 6;
 

@@ -270,7 +270,9 @@ fn an_ecall_falls_back_to_the_trap_vector() {
         assert_eq!((fault.mode, fault.pc, fault.user_pc), (Mode::Machine, wanted, Some(CODE)), "{vector:#x}");
     };
     check(KERNEL, KERNEL);
-    [0, CODE, KERNEL + 2, 0xBFFF_FFFC, 0xFF00_0000, 0xFFFF_1000].map(|vector| check(vector, KERNEL + 8));
+    for vector in [0, CODE, KERNEL + 2, 0xBFFF_FFFC, 0xFF00_0000, 0xFFFF_1000] {
+        check(vector, KERNEL + 8);
+    }
 }
 
 /// MAP-14, TRAP-2, TRAP-3, TRAP-6: a user fault enters the kernel, which finds MEPC and nothing else changed.

@@ -1,4 +1,4 @@
-# The session of `make demo`: which instruction breaks bug.c?
+# Which instruction breaks bug.c? `make demo` finds it backwards from the fault; this is the way forwards.
 #
 #   lockstep run bug.elf                                    a fault in mean(), which is correct
 #   lockstep gdb bug.elf --listen 127.0.0.1:1234            and in another terminal:

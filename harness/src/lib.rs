@@ -3,8 +3,11 @@
 
 pub mod adapters;
 pub mod conformance;
+pub mod coverage;
+pub mod formal;
 pub mod lockstep;
 pub mod machine;
 pub mod machines;
 pub mod report;
+pub mod smt;
 pub mod suites;

@@ -417,6 +417,8 @@ impl<'a, E: Engine> Pair<'a, E> {
         let is_same_value = match (cause, raised.value) {
             (_, None) | (Cause::UserEcall | Cause::MachineEcall, _) => true,
             (Cause::Breakpoint | Cause::IllegalInstruction, Some(0)) => true,
+            // A word whose low bits are not 11 is 16 bits long for a simulator with compressed instructions in mind.
+            (Cause::IllegalInstruction, Some(half)) if value & 3 != 3 && half == value & 0xffff => true,
             (_, Some(theirs)) => theirs == value,
         };
         Ok(is_same_cause && is_same_value)

@@ -33,8 +33,11 @@ impl Block {
 
 /// What runs above the blocks: a compiler of the hot ones, or nothing.
 pub(super) trait Tier {
-    /// How often a block is entered before the tier is asked to compile it; `None`: never.
-    const HOT: Option<u32>;
+    /// Whether there is a tier at all.
+    const IS_ACTIVE: bool;
+
+    /// How often a block is entered before the tier is asked to compile it.
+    fn hot(&self) -> u32;
 
     /// Runs the compiled code at pc for at most `budget` steps; `None` when there is none.
     fn run(&mut self, machine: &mut Machine, budget: u64) -> Option<Ran>;
@@ -61,7 +64,11 @@ pub(super) enum Ran {
 }
 
 impl Tier for () {
-    const HOT: Option<u32> = None;
+    const IS_ACTIVE: bool = false;
+
+    fn hot(&self) -> u32 {
+        u32::MAX
+    }
 
     fn run(&mut self, _machine: &mut Machine, _budget: u64) -> Option<Ran> {
         None
@@ -104,7 +111,7 @@ impl<T: Tier> Engine for Translated<T> {
                 return Exit::Order;
             }
             let pause = until.order.min(now.saturating_add(PAUSE_STEPS));
-            if let Err(exit) = self.run_until(machine, host, start, pause) {
+            if let Err(exit) = self.run_until(machine, host, start, pause, until.order) {
                 return exit;
             }
         }
@@ -145,7 +152,7 @@ impl<T: Tier> Translated<T> {
     ///
     /// # Errors
     /// The exit, if there is one before.
-    fn run_until(&mut self, machine: &mut Machine, host: &mut dyn Host, start: u64, pause: u64) -> Result<(), Exit> {
+    fn run_until(&mut self, machine: &mut Machine, host: &mut dyn Host, start: u64, pause: u64, until_order: u64) -> Result<(), Exit> {
         let mut last = Last::Other;
         while machine.hart.instructions < pause {
             self.catch_up(machine);
@@ -157,9 +164,15 @@ impl<T: Tier> Translated<T> {
             let can_translate = !is_cut && mode.may_access(pc);
             last = match can_translate.then(|| self.run_translated(machine, last, pause)).flatten() {
                 None | Some(Stop::Step) => self.make_steps(machine, host, 1, pause)?,
+                // Only the end of the run is exact; before it, a pause is as good a little earlier.
+                Some(Stop::Budget) if pause < until_order => return Ok(()),
                 Some(Stop::Budget) => self.make_steps(machine, host, u64::MAX, pause)?,
                 Some(Stop::Link(id, side)) => Last::Link { id, side, generation: self.cache.generation },
-                Some(Stop::Jump) => Last::Jump,
+                Some(Stop::Jump(id)) => {
+                    let from = self.cache.blocks[id as usize].pc;
+                    self.cache.note_seen(from, machine.hart.pc);
+                    Last::Jump
+                }
                 Some(Stop::Hot(id)) => self.heat(machine, id),
                 Some(Stop::Lookup) => Last::Other,
             };
@@ -177,9 +190,9 @@ impl<T: Tier> Translated<T> {
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(match T::HOT {
-            None => block_run::run::<false>(&mut self.cache, machine, id, budget, 0),
-            Some(hot) => block_run::run::<true>(&mut self.cache, machine, id, budget, hot),
+        Some(match T::IS_ACTIVE {
+            false => block_run::run::<false>(&mut self.cache, machine, id, budget, 0),
+            true => block_run::run::<true>(&mut self.cache, machine, id, budget, self.tier.hot()),
         })
     }
 
@@ -199,7 +212,7 @@ impl<T: Tier> Translated<T> {
 
     /// Block `id`, at pc, is hot.
     fn heat(&mut self, machine: &Machine, id: BlockId) -> Last {
-        let hot = T::HOT.unwrap_or(u32::MAX);
+        let hot = self.tier.hot();
         // One entry short of hot, the block leads to its compiled code whenever it is entered.
         let is_compiled = self.tier.compile(&self.cache, machine);
         self.cache.blocks[id as usize].heat = if is_compiled { hot - 1 } else { hot };

@@ -54,7 +54,7 @@ impl RegId {
     pub fn new(number: usize) -> Option<RegId> {
         match number {
             0..=31 => Some(RegId::X(Reg::new(number as u32))),
-            _ => OTHERS.get(number - 32).copied(),
+            _ => OTHERS.get(number.checked_sub(32)?).copied(),
         }
     }
 

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use gdbstub::common::Signal;
 use gdbstub::target::ext::breakpoints::WatchKind;
 
+use super::{agent, monitor};
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
-use crate::map::{Addr, Mode};
-use crate::mem::MemSpan;
+use crate::isa::Reg;
+use crate::map::{Addr, ECALL_VECTOR, MEPC, Mode};
+use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
 use crate::timeline::Timeline;
+use crate::trace::{Retired, Sink};
 use crate::trap::{Cause, Fault};
 
 /// What the debugger is told about the program besides its state.
@@ -46,6 +49,37 @@ pub struct Inferior {
     is_in_call: bool,
     /// Where the program was when a breakpoint was last reported.
     reported_at: Option<(u64, Addr)>,
+    /// The step before which the session began: the way back ends there.
+    begin: u64,
+    /// A search backwards that is under way: everything from this step on was searched in vain.
+    search_limit: Option<u64>,
+    /// What the user has to be told before the next stop.
+    notices: Vec<String>,
+    /// Whether the end of the program is a stop from which one can go back.
+    pub stops_at_exit: bool,
+    /// Whether the user is told of every ECALL.
+    pub traces_ecalls: bool,
+    /// The user ECALLs to stop at, if any.
+    pub catches: Option<Catch>,
+    /// The user ECALL whose entry was reported, until its return is.
+    caught: Option<Caught>,
+}
+
+/// Which user ECALLs stop the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Catch {
+    /// All of them.
+    All,
+    /// Those with these numbers in a7.
+    Numbers(BTreeSet<u32>),
+}
+
+/// A user ECALL that is being served.
+#[derive(Clone, Copy, Debug)]
+struct Caught {
+    order: u64,
+    number: u32,
+    return_to: Addr,
 }
 
 /// The addresses with breakpoints.
@@ -64,6 +98,10 @@ pub struct Breakpoint {
     pub is_soft: bool,
     /// Whether there is one of type Z1.
     pub is_hard: bool,
+    /// Stop only if one of these expressions is not zero; stop always if there are none.
+    pub conditions: Vec<Vec<u8>>,
+    /// Expressions to evaluate instead of stopping.
+    pub commands: Vec<Vec<u8>>,
 }
 
 impl Breakpoints {
@@ -160,6 +198,10 @@ pub enum Stop {
     Exited(u8),
     /// It was ended by a signal.
     Died(Signal),
+    /// It is about to execute a user ECALL with this number.
+    EcallEntry(u32),
+    /// It has just returned from one.
+    EcallReturn(u32),
     /// Going back it reached the beginning of the run.
     HistoryBegin,
     /// Going forward it reached the end of what is recorded.
@@ -202,10 +244,10 @@ pub fn fault_signal(cause: Cause) -> Signal {
 }
 
 impl Inferior {
-    /// `program`, loaded as `machine`, before its first step.
-    pub fn new(program: Program, machine: Machine, host: Box<dyn Host>) -> Inferior {
+    /// `program`, loaded as `machine`, before its first step; `budget_bytes` of history are kept.
+    pub fn new(program: Program, machine: Machine, host: Box<dyn Host>, budget_bytes: usize) -> Inferior {
         Inferior {
-            timeline: Timeline::new(machine, host),
+            timeline: Timeline::new(machine, host, budget_bytes),
             program,
             breakpoints: Breakpoints::default(),
             watchpoints: Vec::new(),
@@ -216,6 +258,13 @@ impl Inferior {
             steps_into_kernel: false,
             is_in_call: false,
             reported_at: None,
+            begin: 0,
+            search_limit: None,
+            notices: Vec::new(),
+            stops_at_exit: false,
+            traces_ecalls: false,
+            catches: None,
+            caught: None,
         }
     }
 
@@ -224,16 +273,45 @@ impl Inferior {
         self.timeline.machine()
     }
 
+    /// Changes the machine; a change in the past makes another future, and the user is told.
+    pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
+        let (result, has_forked) = self.timeline.edit(change);
+        if has_forked {
+            let now = self.timeline.now();
+            self.notices.push(format!(
+                "lockstep: the program was changed before step {now}; what was recorded behind it is forgotten\n"
+            ));
+        }
+        result
+    }
+
+    /// What the user has to be told; it is told once.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The step before which the session began.
+    pub fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// Whether there is no program any more, until it is run again.
+    pub fn is_over(&self) -> bool {
+        self.is_killed || self.last_stop.is_end()
+    }
+
     /// Does at most about `steps` steps of what was asked for; the stop, if it came to one.
     pub fn run(&mut self, steps: u64) -> Option<Stop> {
         let stop = match self.resumed? {
             Resume::Die(signal) => Some(Stop::Died(signal)),
+            Resume::ReverseContinue => self.search(Goal::Stop),
+            Resume::ReverseStep => self.step_back(),
             _ if self.last_stop.is_end() => Some(self.last_stop),
             Resume::Continue => self.run_on(steps),
             Resume::Step => self.run_steps(steps, |_| false),
             Resume::Range { start, end } => self.run_steps(steps, |pc| (start..end).contains(&pc)),
-            Resume::ReverseContinue | Resume::ReverseStep => Some(Stop::HistoryBegin),
         };
+        let stop = stop.map(|stop| self.before_exit(stop));
         self.stop_with(stop)
     }
 
@@ -244,27 +322,66 @@ impl Inferior {
             let until = Until { breakpoints: Some(&entries), ..Until::order(MOST_BOOT_STEPS) };
             self.timeline.run(until, &mut ());
         }
+        self.begin = self.timeline.now();
+    }
+
+    /// Runs to the fault; a program that ends without one stops before its last step.
+    pub fn run_to_fault(&mut self) {
+        let exit = self.timeline.run(Until::END, &mut ());
+        if let Exit::Terminated { .. } = exit {
+            self.timeline.run_to(self.timeline.now() - 1);
+        }
+        let stop = self.stop_of(exit).filter(|stop| stop.is_fault());
+        self.stop_with(Some(stop.unwrap_or(Stop::Stepped)));
     }
 
     /// The debugger asks for a stop now.
     pub fn interrupt(&mut self) -> Option<Stop> {
         self.resumed?;
+        if let Some(limit) = self.search_limit {
+            self.timeline.run_to(limit);
+        }
         self.stop_with(Some(Stop::Interrupted))
     }
 
-    /// Back to the first step.
+    /// Back to where the session began, with the same input.
     pub fn restart(&mut self) {
-        self.timeline.restart();
-        self.resumed = None;
-        self.last_stop = Stop::Started;
+        self.timeline.restart(self.begin);
+        self.is_killed = false;
+        self.caught = None;
+        self.stop_with(Some(Stop::Started));
+    }
+
+    /// Moves to the point before step `order`, as far as the run goes.
+    pub fn go_to(&mut self, order: u64) -> Stop {
+        let exit = self.timeline.run_to(order.max(self.begin));
+        let stop = match exit {
+            Exit::Order | Exit::Interrupted | Exit::Breakpoint | Exit::Watch(_) => Stop::Stepped,
+            exit => self.stop_of(exit).unwrap_or(Stop::Stepped),
+        };
+        self.stop_with(Some(stop));
+        stop
+    }
+
+    /// With `stops_at_exit`, the end of the program is undone.
+    fn before_exit(&mut self, stop: Stop) -> Stop {
+        let Stop::Exited(code) = stop else { return stop };
+        if !self.stops_at_exit || self.last_stop.is_end() {
+            return stop;
+        }
+        self.timeline.run_to(self.timeline.now() - 1);
+        self.notices.push(format!("lockstep: the next step ends the program with exit code {code}\n"));
+        Stop::Stepped
     }
 
     fn stop_with(&mut self, stop: Option<Stop>) -> Option<Stop> {
         if let Some(stop) = stop {
             self.resumed = None;
             self.is_in_call = false;
+            self.search_limit = None;
             self.last_stop = stop;
-            self.reported_at = self.breakpoint_here().map(|_| self.position());
+            let is_at_breakpoint = self.breakpoints.at.contains_key(&self.machine().hart.pc);
+            self.reported_at = is_at_breakpoint.then(|| self.position());
         }
         stop
     }
@@ -275,12 +392,12 @@ impl Inferior {
         }
         let end = self.timeline.now().saturating_add(steps);
         loop {
-            match self.run_until(end) {
-                Exit::Order | Exit::Interrupted => return None,
-                exit => match self.stop_of(exit) {
-                    Some(stop) => return Some(stop),
-                    None => continue,
-                },
+            let exit = self.run_until(end);
+            if matches!(exit, Exit::Order | Exit::Interrupted) {
+                return None;
+            }
+            if let Some(stop) = self.stop_of(exit) {
+                return Some(stop);
             }
         }
     }
@@ -310,24 +427,83 @@ impl Inferior {
 
     fn run_until(&mut self, order: u64) -> Exit {
         let ranges: Vec<WatchRange> = self.watchpoints.iter().map(Watchpoint::range).collect();
-        let until = Until { breakpoints: self.breakpoints.addrs(), watch: &ranges, ..Until::order(order) };
-        self.timeline.run(until, &mut ())
+        let with_ecalls = self.with_ecall_places();
+        let breakpoints = with_ecalls.as_ref().or(self.breakpoints.addrs());
+        self.timeline.run(Until { breakpoints, watch: &ranges, ..Until::order(order) }, &mut ())
+    }
+
+    /// The breakpoints, and where user ECALLs enter the kernel and return, if someone wants to know of them.
+    fn with_ecall_places(&self) -> Option<BTreeSet<Addr>> {
+        if self.catches.is_none() && !self.traces_ecalls {
+            return None;
+        }
+        let mut addrs = self.breakpoints.addrs.clone();
+        addrs.insert(self.machine().word(ECALL_VECTOR));
+        addrs.extend(self.caught.map(|caught| caught.return_to));
+        Some(addrs)
+    }
+
+    /// A stop for a user ECALL, at its entry or its return.
+    fn ecall_here(&mut self) -> Option<Stop> {
+        let machine = self.timeline.machine();
+        let (now, hart) = (machine.hart.instructions, &machine.hart);
+        if let Some(caught) = self.caught.filter(|caught| hart.mode == Mode::User && hart.pc == caught.return_to) {
+            self.caught = None;
+            return self.catches.is_some().then_some(Stop::EcallReturn(caught.number));
+        }
+        let is_entry = hart.mode == Mode::Machine && hart.pc == machine.word(ECALL_VECTOR);
+        if !is_entry || self.caught.is_some_and(|caught| caught.order + 1 == now) {
+            return None;
+        }
+        let (number, pc) = (hart.file(Mode::User)[Reg::A7.index()], machine.word(MEPC));
+        if self.traces_ecalls {
+            let text = monitor::describe(machine.hart.file(Mode::User));
+            self.notices.push(format!("step {}: {text} at {pc:#010x}\n", now - 1));
+        }
+        let is_wanted = match self.catches.as_ref()? {
+            Catch::All => true,
+            Catch::Numbers(numbers) => numbers.contains(&number),
+        };
+        if !is_wanted {
+            return None;
+        }
+        self.timeline.run_to(now - 1);
+        self.caught = Some(Caught { order: now - 1, number, return_to: pc.wrapping_add(4) });
+        Some(Stop::EcallEntry(number))
     }
 
     /// What `exit` is to the debugger; `None` when the program goes on.
-    fn stop_of(&self, exit: Exit) -> Option<Stop> {
+    fn stop_of(&mut self, exit: Exit) -> Option<Stop> {
         match exit {
             Exit::Terminated { user_exit, .. } => Some(Stop::Exited(user_exit as u8)),
             Exit::Fault(fault) => Some(Stop::Fault(fault)),
-            Exit::Breakpoint => self.breakpoint_here(),
+            Exit::Breakpoint => self.breakpoint_here().or_else(|| self.ecall_here()),
             Exit::Watch(span) => Some(self.watch_stop(span)),
             Exit::Order | Exit::Interrupted => None,
         }
     }
 
-    fn breakpoint_here(&self) -> Option<Stop> {
-        let breakpoint = self.breakpoints.at.get(&self.machine().hart.pc)?;
-        Some(Stop::Breakpoint { is_hard: !breakpoint.is_soft })
+    /// The breakpoint at pc, if its condition holds. Its commands are done instead of stopping.
+    fn breakpoint_here(&mut self) -> Option<Stop> {
+        let machine = self.timeline.machine();
+        let breakpoint = self.breakpoints.at.get(&machine.hart.pc)?;
+        let mut text = String::new();
+        let mut values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
+        let holds: Result<bool, String> =
+            values.try_fold(breakpoint.conditions.is_empty(), |holds, value| Ok(holds | (value? != 0)));
+        // A condition that cannot be evaluated is a reason to look.
+        let mut trouble = holds.as_ref().err().cloned();
+        if !holds.unwrap_or(true) {
+            return None;
+        }
+        for code in &breakpoint.commands {
+            trouble = trouble.or(agent::evaluate(code, machine, &mut text).err());
+        }
+        let is_command = !breakpoint.commands.is_empty() && trouble.is_none();
+        let stop = Stop::Breakpoint { is_hard: !breakpoint.is_soft };
+        self.notices.extend(Some(text).filter(|text| !text.is_empty()));
+        self.notices.extend(trouble.map(|why| format!("lockstep: breakpoint: {why}\n")));
+        (!is_command).then_some(stop)
     }
 
     /// A breakpoint at pc that the debugger has not been told of, as after `jump` and `call`.
@@ -335,6 +511,92 @@ impl Inferior {
     fn breakpoint_not_yet_reported(&mut self) -> Option<Stop> {
         let was_reported = self.reported_at.take() == Some(self.position());
         if was_reported { None } else { self.breakpoint_here() }
+    }
+
+    /// One step back; the kernel's work behind a user ECALL is one step.
+    fn step_back(&mut self) -> Option<Stop> {
+        if self.search_limit.is_some() {
+            return self.search(Goal::UserMode);
+        }
+        let now = self.timeline.now();
+        if now <= self.begin {
+            return Some(Stop::HistoryBegin);
+        }
+        let was_user = self.machine().hart.mode == Mode::User;
+        self.timeline.run_to(now - 1);
+        if was_user && !self.steps_into_kernel && self.machine().hart.mode == Mode::Machine {
+            return self.search(Goal::UserMode);
+        }
+        Some(Stop::Stepped)
+    }
+
+    /// Looks for the last place before now that meets `goal`, one interval of history a call.
+    fn search(&mut self, goal: Goal) -> Option<Stop> {
+        let limit = *self.search_limit.get_or_insert(self.timeline.now());
+        if limit <= self.begin {
+            self.timeline.run_to(self.begin);
+            return Some(Stop::HistoryBegin);
+        }
+        let first = self.timeline.mark_before(limit - 1).max(self.begin);
+        match self.last_in(first, limit, goal) {
+            Some((order, stop)) => {
+                self.timeline.run_to(order);
+                Some(stop)
+            }
+            None => {
+                self.search_limit = Some(first);
+                None
+            }
+        }
+    }
+
+    /// The last place from `first` on and before `limit` that meets `goal`.
+    fn last_in(&mut self, first: u64, limit: u64, goal: Goal) -> Option<(u64, Stop)> {
+        match goal {
+            Goal::UserMode => {
+                let mut last = LastUserStep::default();
+                self.timeline.run_to(first);
+                self.timeline.run(Until::order(limit), &mut last);
+                last.order.map(|order| (order, Stop::Stepped))
+            }
+            Goal::Stop if !self.can_stop_in(first) => None,
+            Goal::Stop => {
+                self.timeline.run_to(first);
+                self.last_stop_before(limit)
+            }
+        }
+    }
+
+    /// Whether the interval of history at `first` can hold a stop at all.
+    fn can_stop_in(&self, first: u64) -> bool {
+        if !self.breakpoints.at.is_empty() || self.watchpoints.iter().any(|w| w.kind != WatchKind::Write) {
+            return true;
+        }
+        let is_watched = |page: PageNo| {
+            let (begin, end) = (page.start(), page.start() + (PAGE_BYTES as u32 - 1));
+            self.watchpoints.iter().any(|w| w.first <= end && begin <= w.last)
+        };
+        self.timeline.may_have_written(first, is_watched)
+    }
+
+    fn last_stop_before(&mut self, limit: u64) -> Option<(u64, Stop)> {
+        let mut last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop));
+        while self.timeline.now() < limit {
+            match self.run_until(limit) {
+                Exit::Watch(span) => {
+                    // Going back, the access is undone: the place is before it.
+                    last = Some((self.timeline.now() - 1, self.watch_stop(span)));
+                    if self.timeline.now() < limit {
+                        last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                    }
+                }
+                Exit::Breakpoint => {
+                    last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                }
+                _ => break,
+            }
+        }
+        last
     }
 
     /// Where the program is; the debugger may move pc without a step.
@@ -352,6 +614,29 @@ impl Inferior {
     fn is_at_user_ecall(&self) -> bool {
         let machine = self.machine();
         machine.hart.mode == Mode::User && machine.word(machine.hart.pc) == ECALL
+    }
+}
+
+/// What a search backwards looks for.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// A breakpoint or an access to a watched address.
+    Stop,
+    /// A step in user mode.
+    UserMode,
+}
+
+/// Remembers the last step in user mode.
+#[derive(Default)]
+struct LastUserStep {
+    order: Option<u64>,
+}
+
+impl Sink for LastUserStep {
+    fn retired(&mut self, step: &Retired) {
+        if step.mode == Mode::User {
+            self.order = Some(step.order);
+        }
     }
 }
 

@@ -65,7 +65,7 @@ fn write(
         if inferior.is_observed {
             return Err("another client controls the program; this one may only look".to_owned());
         }
-        inferior.timeline.machine_mut().write_bytes(range.start, &data);
+        inferior.edit(|machine| machine.write_bytes(range.start, &data));
     }
     Ok(b"OK".to_vec())
 }

@@ -4,12 +4,17 @@
 //! * `session.rs`: bytes in, replies out: the front end that hostile input meets, with no socket in it;
 //! * `stub.rs`: gdbstub's state machine behind it, fed whole packets only;
 //! * `arch.rs`, `target.rs`: registers, target.xml, and what gdbstub may ask of the program;
-//! * `inferior.rs`: breakpoints, watchpoints, and running in slices;
+//! * `memory.rs`, `search.rs`, `lldb.rs`, `agent.rs`, `monitor.rs`: what gdbstub does not do;
+//! * `inferior.rs`: breakpoints, watchpoints, and running in slices, forwards and backwards;
 //! * `server.rs`: sockets around a session.
 
+mod agent;
 mod arch;
 mod inferior;
+mod lldb;
 mod memory;
+mod monitor;
+mod search;
 mod server;
 mod session;
 mod stub;

@@ -68,6 +68,19 @@ impl Server {
     /// When the listening socket fails. A failing client is dropped, nothing more.
     pub fn serve(&mut self) -> io::Result<End> {
         loop {
+            if let Some(end) = self.serve_while(|| true)? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// [`Server::serve`], as long as `is_wanted`, which is asked every few milliseconds.
+    ///
+    /// # Errors
+    /// As for [`Server::serve`].
+    pub fn serve_while(&mut self, mut is_wanted: impl FnMut() -> bool) -> io::Result<Option<End>> {
+        let mut asked = Instant::now();
+        loop {
             self.accept()?;
             let has_heard = self.poll();
             if self.session.is_running() {
@@ -78,7 +91,13 @@ impl Server {
             self.send();
             self.drop_closed();
             if let Some(end) = self.end() {
-                return Ok(end);
+                return Ok(Some(end));
+            }
+            if asked.elapsed() > IDLE {
+                asked = Instant::now();
+                if !is_wanted() {
+                    return Ok(None);
+                }
             }
         }
     }

@@ -8,10 +8,11 @@
 //!                                       \--no--> gdbstub (well-formed packets only) --/
 //! ```
 
+use super::arch::RegId;
 use super::inferior::{Inferior, Stop};
-use super::memory;
 use super::stub::{Answer, Stub};
-use super::wire::{Event, Framer, PACKET_BYTES, frame, hex_number};
+use super::wire::{Event, Framer, PACKET_BYTES, frame, hex_bytes, hex_number, to_hex};
+use super::{lldb, memory, search};
 
 /// A client of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,9 +37,21 @@ struct Client {
     is_controller: bool,
     /// Whether it waits for a stop reply.
     is_waiting: bool,
-    wants_error_text: bool,
+    errors: Errors,
+    saved: lldb::Saved,
     is_extended: bool,
     is_gone: bool,
+}
+
+/// What a client understands of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    /// A number.
+    Code,
+    /// `E.text`, in every reply: a gdb that said `error-message+`.
+    Text,
+    /// `E01;hex`: an lldb that sent QEnableErrorStrings.
+    CodeAndHex,
 }
 
 /// What the front end makes of a packet.
@@ -115,13 +128,23 @@ impl Session {
     /// Whether the run is over and no client can start it again.
     pub fn is_over(&self) -> bool {
         let is_extended = self.clients.iter().any(|client| client.is_controller && client.is_extended);
-        (self.inferior.is_killed || self.inferior.last_stop.is_end()) && !is_extended
+        self.inferior.is_over() && !is_extended
     }
 
     /// Runs the program for at most about `steps` steps, and tells the clients if it stopped.
     pub fn run(&mut self, steps: u64) {
-        if let Some(stop) = self.inferior.run(steps) {
+        let stop = self.inferior.run(steps);
+        self.tell_notices();
+        if let Some(stop) = stop {
             self.report(stop);
+        }
+    }
+
+    /// Console output can be sent only to a client that waits for a stop.
+    fn tell_notices(&mut self) {
+        for notice in self.inferior.take_notices() {
+            let body = [b"O".to_vec(), to_hex(notice.as_bytes())].concat();
+            self.clients.iter_mut().filter(|client| client.is_waiting).for_each(|client| client.send(&body));
         }
     }
 
@@ -144,6 +167,7 @@ impl Session {
     fn release(&mut self) {
         self.inferior.breakpoints.clear();
         self.inferior.watchpoints.clear();
+        self.inferior.catches = None;
     }
 
     fn report(&mut self, stop: Stop) {
@@ -214,7 +238,8 @@ impl Client {
             acknowledges: true,
             is_controller,
             is_waiting: false,
-            wants_error_text: false,
+            errors: Errors::Code,
+            saved: lldb::Saved::default(),
             is_extended: false,
             is_gone: false,
         }
@@ -238,7 +263,14 @@ impl Client {
     }
 
     fn send_error(&mut self, why: &str) {
-        let body = if self.wants_error_text { format!("E.{why}") } else { "E01".to_owned() };
+        // What a client sent comes back in the sentence: nothing of it may mean something to a frame.
+        let plain = |c: char| if (' '..='~').contains(&c) && !"#$}*".contains(c) { c } else { '?' };
+        let text: String = why.chars().map(plain).take(LONGEST_ERROR).collect();
+        let body = match self.errors {
+            Errors::Code => "E01".to_owned(),
+            Errors::Text => format!("E.{text}"),
+            Errors::CodeAndHex => format!("E01;{}", String::from_utf8_lossy(&to_hex(text.as_bytes()))),
+        };
         self.send(body.as_bytes());
     }
 
@@ -257,10 +289,16 @@ impl Client {
                 ok()
             }
             b"QEnableErrorStrings" => {
-                self.wants_error_text = true;
+                self.errors = Errors::CodeAndHex;
                 ok()
             }
+            b"qHostInfo" => Reply::Body(lldb::info(false)),
+            b"qProcessInfo" => Reply::Body(lldb::info(true)),
+            b"qC" => Reply::Body(b"QCp1.1".to_vec()),
+            [b'Q', b'S', b'a', b'v', b'e', b'R', ..] => self.saved.save(inferior).into(),
+            b"?" if inferior.is_killed => Reply::Body(b"W00".to_vec()),
             b"?" => Reply::Body(stop_reply(inferior.last_stop)),
+            b"qfThreadInfo" if inferior.is_over() => Reply::Body(b"l".to_vec()),
             b"!" => {
                 self.is_extended = true;
                 Reply::Forward
@@ -273,13 +311,22 @@ impl Client {
         if let Some(rest) = body.strip_prefix(b"qXfer:threads:read:") {
             return xfer(&threads_xml(inferior), rest);
         }
+        if let Some(rest) = body.strip_prefix(b"qSearch:memory:") {
+            return search::find(inferior, rest).into();
+        }
+        if let Some(rest) = body.strip_prefix(b"qCRC:") {
+            return search::checksum(inferior, rest).into();
+        }
+        if let Some(rest) = body.strip_prefix(b"qMemoryRegionInfo:") {
+            return lldb::memory_region(rest).into();
+        }
         match body {
-            [b'm' | b'M' | b'X' | b'x', ..] => match memory::serve(inferior, body) {
-                Ok(body) => Reply::Body(body),
-                Err(why) => Reply::Error(why),
-            },
+            [b'm' | b'M' | b'X' | b'x', ..] => memory::serve(inferior, body).into(),
             _ if changes_state(body) && !self.is_controller => {
                 Reply::Error("another client controls the program; this one may only look".to_owned())
+            }
+            _ if body.starts_with(b"QRestoreRegisterState:") => {
+                self.saved.restore(inferior, &body[b"QRestoreRegisterState:".len()..]).into()
             }
             _ => match check(body) {
                 Ok(()) => Reply::Forward,
@@ -291,7 +338,13 @@ impl Client {
     fn forward(&mut self, inferior: &mut Inferior, body: &[u8]) {
         let is_resume = is_resume(body);
         let was_resumed = inferior.resumed;
-        let answer = self.stub.serve(inferior, body);
+        let (basic, terms) = without_terms(body);
+        let answer = self.stub.serve(inferior, basic);
+        if let (Some(terms), Answer::Replies(replies)) = (terms, &answer)
+            && replies.iter().any(|reply| reply == b"OK")
+        {
+            terms.attach(inferior);
+        }
         if is_resume && !self.is_controller {
             inferior.resumed = was_resumed;
         }
@@ -300,20 +353,70 @@ impl Client {
             Answer::Replies(mut bodies) => {
                 if body.starts_with(b"qSupported") {
                     bodies[0].extend_from_slice(OWN_FEATURES);
-                    self.wants_error_text |= body.windows(ERROR_MESSAGE.len()).any(|part| part == ERROR_MESSAGE);
+                    if body.windows(ERROR_MESSAGE.len()).any(|part| part == ERROR_MESSAGE) {
+                        self.errors = Errors::Text;
+                    }
                 }
                 bodies.iter().for_each(|body| self.send(body));
             }
             Answer::Error(why) => self.send_error(&why),
         }
-        self.is_gone |= matches!(body, [b'D', ..] | [b'k', ..]) || body.starts_with(b"vKill");
+        // In extended mode a client stays when its program is gone.
+        let leaves = matches!(body, [b'D', ..] | [b'k', ..]) || body.starts_with(b"vKill");
+        self.is_gone |= leaves && !self.is_extended;
     }
 }
 
 /// What the front end adds to gdbstub's features.
-const OWN_FEATURES: &[u8] = b";QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
+const OWN_FEATURES: &[u8] = b";ConditionalBreakpoints+;BreakpointCommands+;QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
+/// Characters of an error's sentence: enough for ours, and no echo of a whole packet.
+const LONGEST_ERROR: usize = 200;
 /// How a client says that it understands `E.text`.
 const ERROR_MESSAGE: &[u8] = b"error-message+";
+
+impl From<Result<Vec<u8>, String>> for Reply {
+    fn from(result: Result<Vec<u8>, String>) -> Reply {
+        result.map_or_else(Reply::Error, Reply::Body)
+    }
+}
+
+/// The conditions and commands of a Z packet, which gdbstub ignores.
+struct Terms {
+    addr: u32,
+    conditions: Vec<Vec<u8>>,
+    commands: Vec<Vec<u8>>,
+}
+
+impl Terms {
+    /// Replaces what was attached to the breakpoint.
+    fn attach(self, inferior: &mut Inferior) {
+        if let Some(breakpoint) = inferior.breakpoints.at.get_mut(&self.addr) {
+            breakpoint.conditions = self.conditions;
+            breakpoint.commands = self.commands;
+        }
+    }
+}
+
+/// `Z0,addr,kind` without what follows, and what follows: `;Xlen,code...` and `;cmds:persist,Xlen,code...`.
+fn without_terms(body: &[u8]) -> (&[u8], Option<Terms>) {
+    let ([b'Z', b'0' | b'1', ..], mut parts) = (body, body.split(|byte| *byte == b';')) else { return (body, None) };
+    let basic = parts.next().unwrap_or_default();
+    let addr = basic.split(|byte| *byte == b',').nth(1).and_then(hex_number).unwrap_or(0) as u32;
+    let (mut conditions, mut commands) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part.strip_prefix(b"cmds:") {
+            Some(rest) => commands.extend(expressions(rest)),
+            None => conditions.extend(expressions(part)),
+        }
+    }
+    (basic, Some(Terms { addr, conditions, commands }))
+}
+
+/// The bytecode of every `Xlen,code`.
+fn expressions(text: &[u8]) -> Vec<Vec<u8>> {
+    let starts = text.split(|byte| *byte == b'X').skip(1);
+    starts.filter_map(|item| hex_bytes(item.split(|byte| *byte == b',').nth(1)?)).collect()
+}
 
 fn ok() -> Reply {
     Reply::Body(b"OK".to_vec())
@@ -327,7 +430,9 @@ fn is_resume(body: &[u8]) -> bool {
 /// Whether `body` changes the program, or what stops it.
 fn changes_state(body: &[u8]) -> bool {
     matches!(body, [b'G' | b'P' | b'M' | b'X' | b'Z' | b'z' | b'k' | b'R', ..])
-        || [&b"vRun"[..], b"vKill", b"QCatchSyscalls", b"vFlash"].iter().any(|prefix| body.starts_with(prefix))
+        || [&b"vRun"[..], b"vKill", b"QCatchSyscalls", b"QRestoreRegisterState", b"vFlash"]
+            .iter()
+            .any(|prefix| body.starts_with(prefix))
 }
 
 /// Refuses what gdbstub would take for an error of the connection.
@@ -336,9 +441,18 @@ fn check(body: &[u8]) -> Result<(), String> {
         [] => false,
         [b'Z' | b'z', rest @ ..] => is_breakpoint(rest),
         [b'p', number @ ..] => hex_number(number).is_some(),
+        [b'P', rest @ ..] => is_register_write(rest),
         _ => true,
     };
     if is_sound { Ok(()) } else { Err(format!("malformed packet {}", String::from_utf8_lossy(body))) }
+}
+
+/// `number=value` with as many digits as the register has.
+fn is_register_write(rest: &[u8]) -> bool {
+    let mut parts = rest.splitn(2, |byte| *byte == b'=');
+    let id = parts.next().and_then(hex_number).and_then(|number| RegId::new(usize::try_from(number).ok()?));
+    let value = parts.next().and_then(hex_bytes);
+    id.zip(value).is_some_and(|(id, value)| id.size() == value.len())
 }
 
 /// `type,addr,kind`, then conditions and commands.
@@ -359,6 +473,9 @@ fn stop_reply(stop: Stop) -> Vec<u8> {
 
 /// Who executes: what `info threads` shows.
 fn threads_xml(inferior: &Inferior) -> Vec<u8> {
+    if inferior.is_over() {
+        return b"<?xml version=\"1.0\"?><threads></threads>".to_vec();
+    }
     let mode = match inferior.machine().hart.mode {
         crate::map::Mode::User => "user",
         crate::map::Mode::Machine => "kernel",

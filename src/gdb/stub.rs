@@ -7,10 +7,11 @@ use std::convert::Infallible;
 use gdbstub::conn::Connection;
 use gdbstub::stub::state_machine::GdbStubStateMachine;
 use gdbstub::stub::{GdbStub, SingleThreadStopReason};
+use gdbstub::target::ext::base::reverse_exec::ReplayLogPosition;
+use gdbstub::target::ext::catch_syscalls::CatchSyscallPosition;
 
 use super::inferior::{Inferior, Stop};
 use super::wire::{PACKET_BYTES, checksum};
-use gdbstub::target::ext::base::reverse_exec::ReplayLogPosition;
 
 /// What gdbstub writes.
 #[derive(Default)]
@@ -164,8 +165,14 @@ fn stop_reason(stop: Stop) -> SingleThreadStopReason<u32> {
         Stop::Died(signal) => SingleThreadStopReason::Terminated(signal),
         Stop::HistoryBegin => SingleThreadStopReason::ReplayLog { tid: None, pos: ReplayLogPosition::Begin },
         Stop::HistoryEnd => SingleThreadStopReason::ReplayLog { tid: None, pos: ReplayLogPosition::End },
+        Stop::EcallEntry(number) => caught(number, CatchSyscallPosition::Entry),
+        Stop::EcallReturn(number) => caught(number, CatchSyscallPosition::Return),
         Stop::Started | Stop::Stepped | Stop::Interrupted | Stop::Fault(_) => {
             SingleThreadStopReason::SignalWithThread { tid: (), signal: stop.signal() }
         }
     }
+}
+
+fn caught(number: u32, position: CatchSyscallPosition) -> SingleThreadStopReason<u32> {
+    SingleThreadStopReason::CatchSyscall { tid: Some(()), number, position }
 }

@@ -14,6 +14,7 @@ use gdbstub::target::ext::breakpoints::{
     Breakpoints, BreakpointsOps, HwBreakpoint, HwBreakpointOps, HwWatchpoint, HwWatchpointOps, SwBreakpoint,
     SwBreakpointOps, WatchKind,
 };
+use gdbstub::target::ext::catch_syscalls::{CatchSyscalls, CatchSyscallsOps, SyscallNumbers};
 use gdbstub::target::ext::exec_file::{ExecFile, ExecFileOps};
 use gdbstub::target::ext::extended_mode::{Args, AttachKind, ExtendedMode, ExtendedModeOps, ShouldTerminate};
 use gdbstub::target::ext::host_io::{
@@ -22,10 +23,12 @@ use gdbstub::target::ext::host_io::{
     HostIoSetfsOps, HostIoStat,
 };
 use gdbstub::target::ext::memory_map::{MemoryMap, MemoryMapOps};
+use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps};
 use gdbstub::target::{Target, TargetError, TargetResult};
 
 use super::arch::{RegId, Registers, Rv32, little_endian};
-use super::inferior::{Inferior, Resume, Watchpoint};
+use super::inferior::{Catch, Inferior, Resume, Watchpoint};
+use super::monitor;
 use crate::map::{self, Addr};
 
 impl Target for Inferior {
@@ -60,6 +63,14 @@ impl Target for Inferior {
         Some(self)
     }
 
+    fn support_catch_syscalls(&mut self) -> Option<CatchSyscallsOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_monitor_cmd(&mut self) -> Option<MonitorCmdOps<'_, Self>> {
+        Some(self)
+    }
+
     fn support_extended_mode(&mut self) -> Option<ExtendedModeOps<'_, Self>> {
         Some(self)
     }
@@ -85,12 +96,13 @@ impl SingleThreadBase for Inferior {
 
     fn write_registers(&mut self, regs: &Registers) -> TargetResult<(), Self> {
         let now = Registers::of(self.machine());
-        for ((id, new), old) in RegId::all().zip(&regs.values).zip(now.values) {
-            if *new != old {
+        let changed = RegId::all().zip(&regs.values).zip(now.values).filter(|((_, new), old)| **new != *old);
+        self.edit(|machine| {
+            for ((id, new), _) in changed {
                 // A counter that gdb sends back from an earlier stop is not an error of the user's.
-                let _ = id.write(self.timeline.machine_mut(), *new);
+                let _ = id.write(machine, *new);
             }
-        }
+        });
         Ok(())
     }
 
@@ -104,7 +116,7 @@ impl SingleThreadBase for Inferior {
     }
 
     fn write_addrs(&mut self, start: Addr, data: &[u8]) -> TargetResult<(), Self> {
-        self.timeline.machine_mut().write_bytes(start, data);
+        self.edit(|machine| machine.write_bytes(start, data));
         Ok(())
     }
 
@@ -120,7 +132,7 @@ impl SingleRegisterAccess<()> for Inferior {
     }
 
     fn write_register(&mut self, (): (), id: RegId, value: &[u8]) -> TargetResult<(), Self> {
-        id.write(self.timeline.machine_mut(), little_endian(value)).map_err(|_| TargetError::NonFatal)
+        self.edit(|machine| id.write(machine, little_endian(value))).map_err(|_| TargetError::NonFatal)
     }
 }
 
@@ -237,9 +249,33 @@ fn watchpoint(first: Addr, len: u32, kind: WatchKind) -> Watchpoint {
     Watchpoint { first, last: first.saturating_add(len.max(1) - 1), kind }
 }
 
+impl CatchSyscalls for Inferior {
+    fn enable_catch_syscalls(&mut self, filter: Option<SyscallNumbers<'_, u32>>) -> TargetResult<(), Self> {
+        self.catches = Some(filter.map_or(Catch::All, |numbers| Catch::Numbers(numbers.collect())));
+        Ok(())
+    }
+
+    fn disable_catch_syscalls(&mut self) -> TargetResult<(), Self> {
+        self.catches = None;
+        Ok(())
+    }
+}
+
+impl MonitorCmd for Inferior {
+    fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Infallible> {
+        out.write_raw(monitor::run(self, &String::from_utf8_lossy(command)).as_bytes());
+        Ok(())
+    }
+}
+
 impl ExtendedMode for Inferior {
-    fn run(&mut self, _filename: Option<&[u8]>, _args: Args<'_, '_>) -> TargetResult<Pid, Self> {
-        Inferior::restart(self);
+    /// `run` restarts; `run N` goes to step N, with the history kept.
+    fn run(&mut self, _filename: Option<&[u8]>, mut args: Args<'_, '_>) -> TargetResult<Pid, Self> {
+        let order = args.next().and_then(|arg| std::str::from_utf8(arg).ok()?.parse().ok());
+        match order {
+            Some(order) => drop(self.go_to(order)),
+            None => Inferior::restart(self),
+        }
         Ok(THE_PROCESS)
     }
 

@@ -71,7 +71,12 @@ pub fn inferior(elf: &Path, host: Streams) -> Inferior {
     let bytes = fs::read(elf).expect("the ELF file is readable");
     let image = loader::load(&bytes, Kernel::Default).expect("the program is valid");
     let program = Program { path: elf.to_string_lossy().into_owned(), elf: bytes };
-    let mut inferior = Inferior::new(program, image.machine().expect("the image starts"), Box::new(host));
+    let mut inferior = Inferior::new(
+        program,
+        image.machine().expect("the image starts"),
+        Box::new(host),
+        lockstep::timeline::DEFAULT_BUDGET_BYTES,
+    );
     inferior.start_at(image.entry);
     inferior
 }

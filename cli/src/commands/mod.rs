@@ -2,7 +2,9 @@
 
 mod cc;
 mod conformance;
+mod formal;
 mod gdb;
+mod init_vscode;
 mod run;
 mod trace;
 
@@ -19,6 +21,10 @@ pub enum Command {
     Cc(cc::Args),
     /// Debug a program with gdb or lldb
     Gdb(gdb::Args),
+    /// Prove that the emulator's instructions equal the specification
+    Formal(formal::Args),
+    /// Write a launch.json that debugs a program in Visual Studio Code
+    InitVscode(init_vscode::Args),
     /// Run a program
     Run(run::Args),
     /// Write every step of a program, or compare it with another simulator step by step
@@ -33,6 +39,8 @@ impl Command {
         match self {
             Command::Cc(args) => cc::run(args),
             Command::Gdb(args) => gdb::run(args),
+            Command::Formal(args) => formal::run(args),
+            Command::InitVscode(args) => init_vscode::run(args),
             Command::Run(args) => run::run(args),
             Command::Trace(args) => trace::run(args),
             Command::Conformance(args) => conformance::run(args),
