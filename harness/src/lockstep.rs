@@ -28,6 +28,7 @@ use crate::machine::{
     Delta, FRAME_BYTES, Failure, Frame, Progress, Raised, Reference, Scope, Stop, machine_frame_hash, machine_state,
 };
 use crate::machines::emulator::Emulator;
+use crate::machines::log::Log;
 
 /// What is compared, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,74 @@ pub fn run<E: Engine>(
     let mut pair = Pair::new(leader, follower, host, depth);
     pair.restore(&start)?;
     pair.go(until)
+}
+
+/// Runs `leader` along a log that a simulator wrote of its own run of the same program.
+///
+/// Compared are pc, the word, rd and memory, as far as the log has them, up to the end of the log or of our
+/// run; a trap of the simulator must be one of ours. The log has to begin where the leader stands; the
+/// leader begins with the registers that the simulator's boot code left.
+pub fn run_along<E: Engine>(leader: &mut Emulator<E>, host: &mut dyn Host, name: &str, log: &Log) -> Verdict {
+    leader.set_registers(&log.registers);
+    let log = &log.steps[..];
+    let start = leader.machine().hart.instructions;
+    let mut ours = Vec::new();
+    let exit = leader.run_until(start + log.len() as u64, host, &mut ours);
+    let differing = ours.iter().zip(log).position(|(ours, theirs)| !logged_differences(ours, theirs).is_empty());
+    // Our last step, if ours ended the run by a fault, is not among the records (TRAP-4).
+    let ended = log.get(ours.len()).filter(|_| differing.is_none());
+    let end_differences = match (exit, ended) {
+        (Exit::Fault(fault), Some(theirs)) => fault_differences(&fault, theirs),
+        _ => Vec::new(),
+    };
+    let (index, differences) = match (differing, end_differences.is_empty()) {
+        (Some(index), _) => (index, logged_differences(&ours[index], &log[index])),
+        (None, false) => (ours.len(), end_differences),
+        (None, true) => {
+            let exit = (exit != Exit::Order).then_some(exit);
+            return Verdict::Agreed(Agreement { steps: ours.len() as u64, exit, ..Agreement::default() });
+        }
+    };
+    let context = ours[index.saturating_sub(CONTEXT_STEPS as usize)..index].to_vec();
+    let (order, ours) = (start + index as u64, ours.get(index).copied());
+    let (leader, follower) = (leader.name().to_string(), name.to_string());
+    Verdict::Diverged(Box::new(Divergence { leader, follower, order, steps: 1, context, ours, differences }))
+}
+
+/// The fields on which our record differs from a line of a log, as far as the log has them.
+fn logged_differences(ours: &Retired, theirs: &Retired) -> Vec<Difference> {
+    let mut ours = comparable(ours, Scope::Instructions);
+    let mut theirs = comparable(theirs, Scope::Instructions);
+    // The pc of the next line tells.
+    theirs.next_pc = ours.next_pc;
+    // A machine ECALL retires here and is a trap to a simulator without our machine.
+    if decode(ours.insn).is_some_and(|insn| insn.op == Op::Ecall) {
+        (ours.trap, theirs.trap) = (None, None);
+    }
+    if let (Some(ours), Some(theirs)) = (&ours.mem, &mut theirs.mem)
+        && theirs.rmask | theirs.wmask == 0
+    {
+        *theirs = MemAccess { addr: theirs.addr, ..*ours };
+    }
+    differences(&ours, &theirs, Scope::Instructions)
+}
+
+/// The differences between a fault that ended our run and the simulator's line for it.
+fn fault_differences(fault: &lockstep::trap::Fault, theirs: &Retired) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if fault.pc != theirs.pc {
+        found.push(difference("pc", fault.pc, theirs.pc));
+    }
+    let is_expected = |raised: Cause| {
+        let raised = Raised { cause: Some(raised.number()), value: None };
+        expected_difference(fault.cause, fault.addr, raised).is_some()
+    };
+    let is_same = theirs.trap.is_some_and(|theirs| is_same_cause(fault.cause, theirs.number()) || is_expected(theirs));
+    if !is_same {
+        let theirs = theirs.trap.map_or("retires".into(), |cause| cause.to_string());
+        found.push(Difference { field: "trap".into(), ours: fault.cause.to_string(), theirs });
+    }
+    found
 }
 
 /// How far both came together.

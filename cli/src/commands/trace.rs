@@ -11,7 +11,7 @@ use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
 use lockstep::hart::Machine;
 use lockstep::trace::{JsonLines, SpikeLog};
 use lockstep_harness::lockstep::{self as compare, Agreement, BLOCK_STEPS, CONTEXT_STEPS, Depth, Divergence, Verdict};
-use lockstep_harness::machines::{self, STEPPABLE, Unavailable, emulator::Emulator};
+use lockstep_harness::machines::{self, LOGGED, STEPPABLE, Unavailable, emulator::Emulator, log::Log};
 
 use crate::error::Error;
 use crate::host::ProcessHost;
@@ -37,7 +37,7 @@ pub struct Args {
     output: Option<PathBuf>,
 
     /// Run this simulator beside ours, and show the first step at which they differ
-    #[arg(long, value_name = "SIMULATOR", value_parser = STEPPABLE)]
+    #[arg(long, value_name = "SIMULATOR", value_parser = simulators())]
     diff: Option<String>,
 
     /// With --diff: the engine of ours; the fastest if none is named
@@ -78,6 +78,10 @@ enum Format {
 enum DepthArg {
     Block,
     Step,
+}
+
+fn simulators() -> Vec<&'static str> {
+    [&STEPPABLE[..], &LOGGED[..]].concat()
 }
 
 fn engine_named(name: &str) -> Result<EngineKind, String> {
@@ -170,10 +174,10 @@ fn written(format: Format, out: impl Write, mut machine: Machine, host: &mut dyn
 }
 
 fn diff(args: &Args, name: &str, machine: Machine, host: &mut dyn Host) -> Result<ExitCode, Error> {
-    let mut reference = machines::open(name).map_err(|why| match why {
+    let unavailable = |why| match why {
         Unavailable::Skipped(reason) => Error::infrastructure(format!("--diff {name}: skipped ({reason})")),
         Unavailable::Failed(failure) => Error::infrastructure(format!("--diff {name}: {failure}")),
-    })?;
+    };
     let depth = match args.depth {
         DepthArg::Block => Depth::Block(BLOCK_STEPS),
         DepthArg::Step => Depth::Step,
@@ -181,8 +185,14 @@ fn diff(args: &Args, name: &str, machine: Machine, host: &mut dyn Host) -> Resul
     let first = machine.hart.instructions;
     let kind = args.engine.unwrap_or(EngineKind::FASTEST);
     let mut ours = Emulator::new("lockstep", move || AnyEngine::new(kind), machine);
-    let verdict = compare::run(&mut ours, &mut *reference, host, depth, args.range.end)
-        .map_err(|failure| Error::infrastructure(format!("--diff {name}: {failure}")))?;
+    let verdict = if LOGGED.contains(&name) {
+        let log = log_of(args, name, first, &mut ours)?.map_err(unavailable)?;
+        compare::run_along(&mut ours, host, name, &log)
+    } else {
+        let mut reference = machines::open(name).map_err(unavailable)?;
+        compare::run(&mut ours, &mut *reference, host, depth, args.range.end)
+            .map_err(|failure| unavailable(Unavailable::Failed(failure)))?
+    };
     match verdict {
         Verdict::Agreed(agreement) => {
             println!("{}", agreement_text(name, first, &agreement));
@@ -194,6 +204,30 @@ fn diff(args: &Args, name: &str, machine: Machine, host: &mut dyn Host) -> Resul
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// The log of a simulator that runs the ELF file by itself, from its entry and in machine mode.
+fn log_of(
+    args: &Args,
+    name: &str,
+    first: u64,
+    ours: &mut Emulator<AnyEngine>,
+) -> Result<Result<Log, Unavailable>, Error> {
+    if args.program.kernel != "none" || first != 0 {
+        return Err(Error::usage(format!(
+            "{name} runs a program by itself from its entry: --diff {name} wants --kernel none and a range from 0"
+        )));
+    }
+    // A log has about 100 bytes a step; nobody reads more than this.
+    const MOST_STEPS: u64 = 10_000_000;
+    let folder = std::env::temp_dir().join(format!("lockstep-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Error::infrastructure(format!("{}: {error}", folder.display())))?;
+    let entry = ours.machine().hart.pc;
+    let log = machines::log(name, &args.program.elf, entry, args.range.end.min(MOST_STEPS), &folder);
+    // What is left behind in the folder for temporary files does no harm.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(log)
 }
 
 fn agreement_text(name: &str, first: u64, agreement: &Agreement) -> String {
