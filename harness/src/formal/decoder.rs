@@ -20,7 +20,7 @@ pub fn check(options: &Options) -> Vec<Entry> {
     if !options.wants(Layer::Decoder, &["decoder.words"]) {
         return Vec::new();
     }
-    let (sweep, cpu_seconds) = timed(options.threads, || sweep(isa::decode, options.threads));
+    let (sweep, cpu_seconds) = timed(|| sweep(isa::decode, options.threads));
     let finding = sweep.first_difference.map(describe).or_else(|| sweep.count_finding());
     let claim = format!(
         "isa::decode gives the specification's instruction, operands and immediate for every word; {} words are legal",

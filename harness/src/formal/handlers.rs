@@ -295,7 +295,7 @@ impl Replay {
             format!("{at}: the compiled {name} {what} (replayed on its IR)")
         } else {
             format!(
-                "{at}: a counterexample that does not replay: both give 0x{native:08x}; suspect the translator or the solver"
+                "{at}: a counterexample that does not replay: both give 0x{native:08x}; the command may be older than src/exec/ops.rs (`make formal` builds both), or the translator or the solver is wrong"
             )
         }
     }

@@ -30,7 +30,7 @@ const RANDOM_POINTS: u64 = 200;
 
 fn check_use(module: &Module, of: &Use) -> Entry {
     let points: Vec<Values> = points(of).collect();
-    let (finding, seconds) = timed(1, || {
+    let (finding, seconds) = timed(|| {
         let function =
             module.function(&format!("exec_ops::handler::{}", of.function)).and_then(|f| translate(&f, of.args));
         match function {
