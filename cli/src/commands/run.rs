@@ -7,7 +7,7 @@ use std::time::Instant;
 use std::{fs, process};
 
 use lockstep::ecall::Halt;
-use lockstep::exec::{Engine, Exit, Step, Until};
+use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
 use lockstep::hart::Machine;
 use lockstep::map::Mode;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     program: ProgramArgs,
 
-    /// An argument for the program (argv[1] and on); may be given several times
+    /// An argument for the program (`argv[1]` and on); may be given several times
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
     args: Vec<String>,
 
@@ -39,6 +39,10 @@ pub struct Args {
     /// Stop after this many cycles (TIME-2), with exit code 124
     #[arg(long, value_name = "N")]
     max_cycles: Option<u64>,
+
+    /// How to execute: `auto` is the fastest engine; all give the same results
+    #[arg(long, value_enum, default_value = "auto")]
+    engine: EngineArg,
 
     /// Write what the program wrote to file descriptor 3 to this file
     #[arg(long, value_name = "FILE")]
@@ -61,6 +65,26 @@ Examples:
   lockstep run app.elf --format json | jq .fault
 
 Exit codes: the program's own; 139 for a fault, 124 for --max-cycles, 130 for Ctrl-C, 2 for bad input.";
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum EngineArg {
+    /// The fastest engine of this build
+    Auto,
+    /// One instruction at a time
+    Step,
+    /// Blocks of decoded instructions
+    Block,
+}
+
+impl EngineArg {
+    fn kind(self) -> EngineKind {
+        match self {
+            EngineArg::Auto => EngineKind::FASTEST,
+            EngineArg::Step => EngineKind::Step,
+            EngineArg::Block => EngineKind::Block,
+        }
+    }
+}
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Format {
@@ -106,7 +130,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     stop_on_ctrl_c()?;
 
     let start = Instant::now();
-    let exit = run_limited(&mut machine, &mut host, args.max_cycles.unwrap_or(u64::MAX));
+    let exit = run_limited(args.engine.kind(), &mut machine, &mut host, args.max_cycles.unwrap_or(u64::MAX));
     let seconds = start.elapsed().as_secs_f64();
 
     host.flush();
@@ -148,8 +172,8 @@ fn stop_on_ctrl_c() -> Result<(), Error> {
 }
 
 /// Runs until the first step at which `max_cycles` are reached.
-fn run_limited(machine: &mut Machine, host: &mut ProcessHost, max_cycles: u64) -> Exit {
-    let mut engine = Step::new();
+fn run_limited(kind: EngineKind, machine: &mut Machine, host: &mut ProcessHost, max_cycles: u64) -> Exit {
+    let mut engine = AnyEngine::new(kind);
     loop {
         let left = max_cycles.saturating_sub(machine.hart.cycles);
         if left == 0 {
