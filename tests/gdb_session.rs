@@ -84,3 +84,66 @@ fn ebreak_is_a_trap() {
 fn a_call_of_null_is_a_segmentation_fault() {
     check_fault(CALL_OF_NULL, "SIGSEGV", "Segmentation fault", "0x00000008 in ?? ()", 11);
 }
+
+/// lldb's packets and its view of target.xml: break, backtrace, step, watch, registers, memory, detach.
+#[test]
+fn lldb_debugs_too() {
+    let elf = debuggee(0);
+    let (addr, _server) = serve(&elf);
+    let commands = [
+        format!("target create {}", elf.display()),
+        format!("gdb-remote {addr}"),
+        "breakpoint set -n fib".to_owned(),
+        "continue".to_owned(),
+        "bt".to_owned(),
+        "thread step-inst".to_owned(),
+        "register read a0".to_owned(),
+        "breakpoint delete -f".to_owned(),
+        "watchpoint set variable counter".to_owned(),
+        "continue".to_owned(),
+        "memory read --size 4 --count 3 --format x `(unsigned)&table`".to_owned(),
+        "detach".to_owned(),
+    ];
+    let mut lldb = std::process::Command::new("lldb-14");
+    lldb.args(["--no-lldbinit", "-b"]);
+    lldb.args(commands.iter().flat_map(|command| ["-o", command]));
+    let output = lldb.output().expect("lldb-14 is installed (make setup)");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut rest = text.as_str();
+    for expected in [
+        "_start at debuggee.c:53",
+        "stop reason = breakpoint 1.1",
+        "fib(n=10) at debuggee.c:15",
+        "main at debuggee.c:44",
+        "stop reason = instruction step into",
+        "a0 = 0x0000000a",
+        "old value: 0",
+        "new value: 55",
+        "stop reason = watchpoint 1",
+        "0x00000000 0x00000003 0x00000006",
+        "Process 1 detached",
+    ] {
+        let at = rest.find(expected);
+        assert!(at.is_some(), "lldb does not say {expected}, or not in its place:\n{text}");
+        rest = &rest[at.unwrap_or(0)..];
+    }
+}
+
+/// docs/gdb.md walks from a fault to the write that caused it; these are its commands and what they print.
+#[test]
+fn the_walk_of_the_documentation() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = std::fs::read_to_string(root.join("docs/gdb.md")).expect("docs/gdb.md is readable");
+    let block = |name: &str| {
+        let begin = guide.find(&format!("<!-- {name} -->")).expect("the guide has the block");
+        let code = guide[begin..].split("```").nth(1).expect("the mark is before a block of code");
+        code.split_once('\n').map_or("", |(_, code)| code).to_owned()
+    };
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("walk-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let source = folder.join("queue.c");
+    std::fs::write(&source, block("walk: queue.c")).expect("the source can be written");
+    let elf = gdb::compile(&source, "queue", &[]);
+    let (addr, _server) = gdb::serve_at_fault(&elf);
+    gdb::check_text("docs/gdb.md", &block("walk: session"), addr, &elf);
+}

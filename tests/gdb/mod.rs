@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use lockstep::ecall::Host;
@@ -25,10 +26,23 @@ pub fn compile(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gdb-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("the folder of the test can be made");
     let elf = folder.join(format!("{name}.elf"));
-    // Tests of one process run at the same time: each file appears whole or not at all.
-    let partial = folder.join(format!("{name}.{:?}.partial", std::thread::current().id()));
+    // Tests of one process run at the same time, and gdb notices when a file changes.
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let _compiling = COMPILING.lock();
+    if elf.exists() {
+        return elf;
+    }
+    let partial = folder.join(format!("{name}.partial"));
     let status = Command::new("riscv64-unknown-elf-gcc")
-        .args(["-g", "-O0", "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x20000", "-Wl,--build-id=none"])
+        .args([
+            "-g",
+            "-O0",
+            "-march=rv32im",
+            "-mabi=ilp32",
+            "-nostdlib",
+            "-Wl,-Ttext=0x20000,--no-relax",
+            "-Wl,--build-id=none",
+        ])
         .args(flags)
         .arg(source)
         .arg("-lgcc")
@@ -83,10 +97,21 @@ pub fn inferior(elf: &Path, host: Streams) -> Inferior {
 
 /// Serves the program in `elf` on a free port, in a thread that ends with the program.
 pub fn serve(elf: &Path) -> (SocketAddr, JoinHandle<End>) {
+    serve_after(elf, |_| {})
+}
+
+/// [`serve`], with the program run to its fault.
+pub fn serve_at_fault(elf: &Path) -> (SocketAddr, JoinHandle<End>) {
+    serve_after(elf, Inferior::run_to_fault)
+}
+
+fn serve_after(elf: &Path, prepare: fn(&mut Inferior)) -> (SocketAddr, JoinHandle<End>) {
     let elf = elf.to_owned();
     let (tell, told) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let mut server = Server::bind("127.0.0.1:0", inferior(&elf, Streams::default())).expect("a port is free");
+        let mut inferior = inferior(&elf, Streams::default());
+        prepare(&mut inferior);
+        let mut server = Server::bind("127.0.0.1:0", inferior).expect("a port is free");
         tell.send(server.local_addr().expect("the socket has an address")).expect("the test waits");
         server.serve().expect("the listening socket works")
     });
@@ -113,6 +138,11 @@ pub fn check_script_with(name: &str, addr: SocketAddr, elf: &Path, words: &[(&st
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/gdb/{name}.txt"));
     let text = fs::read_to_string(&path).expect("the script is readable");
     let text = words.iter().fold(text, |text, (word, by)| text.replace(word, by));
+    check_text(name, &text, addr, elf);
+}
+
+/// [`check_script`], of a script that is no file.
+pub fn check_text(name: &str, text: &str, addr: SocketAddr, elf: &Path) {
     let text = text.replace("ADDR", &addr.to_string()).replace("ELF", &elf.to_string_lossy());
     let steps = parse(&text);
     let printed = run_gdb(&steps);
@@ -124,11 +154,11 @@ pub fn check_script_with(name: &str, addr: SocketAddr, elf: &Path, words: &[(&st
         if !is_same {
             let (line, command) = (step.line, &step.command);
             let (printed, expected) = (printed.join("\n  "), step.expected.join("\n  "));
-            wrong += &format!("{name}.txt:{line}: > {command}\nprinted\n  {printed}\nexpected\n  {expected}\n");
+            wrong += &format!("{name}:{line}: > {command}\nprinted\n  {printed}\nexpected\n  {expected}\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(printed.len(), steps.len(), "gdb ended early, in the middle of {name}.txt");
+    assert_eq!(printed.len(), steps.len(), "gdb ended early, in the middle of {name}");
 }
 
 fn parse(text: &str) -> Vec<Step> {
