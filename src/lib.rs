@@ -66,8 +66,14 @@ pub mod trace;
 
 pub mod exec;
 
+pub mod snapshot;
+
+pub mod timeline;
+
 pub mod kernel;
 
 pub mod loader;
 
 pub mod symbols;
+
+pub mod gdb;

@@ -20,7 +20,7 @@ pub struct ProcessHost {
 }
 
 impl ProcessHost {
-    /// A host that gives the guest `arguments`, argv[0] among them, and the file `input` as standard input
+    /// A host that gives the guest `arguments`, `argv[0]` among them, and the file `input` as standard input
     /// if there is one. The guest's standard output goes to stderr if `is_stdout_taken`.
     pub fn new(arguments: &[String], input: Option<&Path>, is_stdout_taken: bool) -> Result<ProcessHost, Error> {
         let stdin: Box<dyn Read + Send> = match input {

@@ -303,8 +303,8 @@ impl Machine {
         let (start, len) = self.buffer()?;
         let mut bytes = vec![0; len as usize];
         let count = host.read(self.instructions, self.x(A0), &mut bytes).min(len);
-        for (addr, byte) in (start..).zip(&bytes[..count as usize]) {
-            self.memory.set_byte(addr, *byte);
+        for (i, byte) in (0..).zip(&bytes[..count as usize]) {
+            self.memory.set_byte(start + i, *byte);
         }
         self.set_x(A0, count);
         Ok(Change { extra_cycles: words_moved(count), ..Change::default() })

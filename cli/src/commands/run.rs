@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     program: ProgramArgs,
 
-    /// An argument for the program (argv[1] and on); may be given several times
+    /// An argument for the program (`argv[1]` and on); may be given several times
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
     args: Vec<String>,
 
@@ -240,7 +240,9 @@ fn fault_outcome(report: &FaultReport) -> FaultOutcome {
 fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome) -> Result<(), Error> {
     if let Some(report) = report {
         let kernel = if args.program.kernel == "default" { "" } else { &format!(" --kernel {}", args.program.kernel) };
-        eprintln!("{}", report.text(&format!("lockstep gdb {}{kernel} --at-fault", args.program.elf.display())));
+        // As the user typed it, so that the line can be pasted.
+        let command = std::env::args().next().unwrap_or_else(|| "lockstep".into());
+        eprintln!("{}", report.text(&format!("{command} gdb {}{kernel} --at-fault", args.program.elf.display())));
     }
     match exit {
         Exit::Order => eprintln!("stopped: --max-cycles {} reached at pc 0x{:08x}", outcome.cycles, outcome.pc),
