@@ -42,14 +42,25 @@ pub(super) trait Tier {
     /// Runs the compiled code at pc for at most `budget` steps; `None` when there is none.
     fn run(&mut self, machine: &mut Machine, budget: u64) -> Option<Ran>;
 
-    /// Compiles the block at `pc` and what is near it; `false` when it does not want to.
-    fn compile(&mut self, cache: &Cache, machine: &Machine) -> bool;
+    /// Compiles the block at pc and what is near it.
+    fn compile(&mut self, cache: &Cache, machine: &Machine) -> Verdict;
 
     /// The blocks of `page` changed.
     fn drop_page(&mut self, page: PageNo);
 
     /// Everything may have changed.
     fn clear(&mut self);
+}
+
+/// What a tier made of a hot block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// There is code for it.
+    Compiled,
+    /// Ask again when it is as hot once more.
+    Later,
+    /// There will be no code for it.
+    Never,
 }
 
 /// Why a tier stopped.
@@ -74,8 +85,8 @@ impl Tier for () {
         None
     }
 
-    fn compile(&mut self, _cache: &Cache, _machine: &Machine) -> bool {
-        false
+    fn compile(&mut self, _cache: &Cache, _machine: &Machine) -> Verdict {
+        Verdict::Never
     }
 
     fn drop_page(&mut self, _page: PageNo) {}
@@ -132,6 +143,9 @@ enum Last {
 /// Steps between two looks at [`Until::interrupt`]; the slowest translated code makes them in a fraction of 1 ms.
 const PAUSE_STEPS: u64 = 4 * INTERRUPT_STEPS;
 
+/// The same for the tier above, which is faster.
+const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
+
 fn is_active<S: Sink>(_sink: &S) -> bool {
     S::IS_ACTIVE
 }
@@ -169,7 +183,7 @@ impl<T: Tier> Translated<T> {
                 return Err(Exit::Breakpoint);
             }
             let can_translate = !is_cut && mode.may_access(pc);
-            last = match can_translate.then(|| self.run_translated(machine, last, pause)).flatten() {
+            last = match can_translate.then(|| self.run_translated(machine, last, pause, until_order)).flatten() {
                 None | Some(Stop::Step) => self.make_steps(machine, host, 1, pause)?,
                 // Only the end of the run is exact; before it, a pause is as good a little earlier.
                 Some(Stop::Budget) if pause < until_order => return Ok(()),
@@ -188,9 +202,9 @@ impl<T: Tier> Translated<T> {
     }
 
     /// Runs translated code from pc on; `None` when there can be none.
-    fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64) -> Option<Stop> {
+    fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64, until_order: u64) -> Option<Stop> {
         let budget = pause - machine.hart.instructions;
-        match self.tier.run(machine, budget) {
+        match self.tier.run(machine, (until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS)) {
             Some(Ran::Step) => return Some(Stop::Step),
             Some(Ran::Elsewhere) => return Some(Stop::Lookup),
             Some(Ran::Budget) => return Some(Stop::Budget),
@@ -220,9 +234,12 @@ impl<T: Tier> Translated<T> {
     /// Block `id`, at pc, is hot.
     fn heat(&mut self, machine: &Machine, id: BlockId) -> Last {
         let hot = self.tier.hot();
-        // One entry short of hot, the block leads to its compiled code whenever it is entered.
-        let is_compiled = self.tier.compile(&self.cache, machine);
-        self.cache.blocks[id as usize].heat = if is_compiled { hot - 1 } else { hot };
+        self.cache.blocks[id as usize].heat = match self.tier.compile(&self.cache, machine) {
+            // One entry short of hot, the block leads to its compiled code whenever it is entered.
+            Verdict::Compiled => hot - 1,
+            Verdict::Later => 0,
+            Verdict::Never => hot,
+        };
         Last::Other
     }
 

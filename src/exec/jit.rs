@@ -17,7 +17,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
 
-use super::block::{Ran, Tier, Translated};
+use super::block::{Ran, Tier, Translated, Verdict};
 use super::block_code::{Cache, place_of};
 use super::jit_call::{CodeMemory, Context, Entry};
 use super::jit_emit::{self, Emitter, reason};
@@ -55,6 +55,8 @@ pub struct Compiled {
     slots: Box<Slots>,
     /// The regions that contain a page.
     regions: HashMap<PageNo, Vec<u32>>,
+    /// The blocks in compiled regions, with how often they were hot outside.
+    covered: HashMap<u32, u32>,
     /// How often compiled code of a page was dropped.
     drops: HashMap<PageNo, u32>,
     code_bytes: usize,
@@ -83,6 +85,8 @@ const EMPTY_SLOT: Slot = Slot { place: 0, entry: Entry::NONE };
 
 /// Compiling a block costs thousands of times what running it costs.
 const HOT: u32 = 1000;
+/// So many times a block of a region is hot outside it before it is compiled once more.
+const MAX_ACCIDENTS: u32 = 4;
 /// When there is more compiled code than this, all of it goes.
 const MAX_CODE_BYTES: usize = 32 << 20;
 /// A page that changes more often after being compiled is not compiled again.
@@ -100,6 +104,7 @@ impl Compiled {
             entries: HashMap::new(),
             slots: Box::new([EMPTY_SLOT; jit_emit::SLOTS]),
             regions: HashMap::new(),
+            covered: HashMap::new(),
             drops: HashMap::new(),
             code_bytes: 0,
             context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0 }),
@@ -121,6 +126,32 @@ impl Compiled {
         let slot = &mut self.slots[jit_emit::slot_index(place)];
         if slot.place == place {
             *slot = EMPTY_SLOT;
+        }
+    }
+
+    /// Whether the block at `place` is in a compiled region: it is entered there, and here only by accident,
+    /// unless that happens again and again.
+    fn is_covered(&mut self, place: u32) -> bool {
+        match self.covered.get_mut(&place) {
+            Some(accidents) if *accidents < MAX_ACCIDENTS => {
+                *accidents += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `code` is the code of `region`.
+    fn note_region(&mut self, region: &Region, code: Entry) {
+        let first = place_of(region.mode, region.parts[0].block.pc);
+        self.entries.insert(first, code);
+        for part in &region.parts {
+            let pc = part.block.pc;
+            self.covered.entry(place_of(region.mode, pc)).or_default();
+            let places = self.regions.entry(PageNo::of(pc)).or_default();
+            if places.last() != Some(&first) {
+                places.push(first);
+            }
         }
     }
 
@@ -156,39 +187,35 @@ impl Tier for Compiled {
         })
     }
 
-    fn compile(&mut self, cache: &Cache, machine: &Machine) -> bool {
+    fn compile(&mut self, cache: &Cache, machine: &Machine) -> Verdict {
         let (mode, pc) = (machine.hart.mode, machine.hart.pc);
         if self.entry(mode, pc).is_some() {
-            return true;
+            return Verdict::Compiled;
+        }
+        if self.is_covered(place_of(mode, pc)) {
+            return Verdict::Later;
         }
         if self.code_bytes > MAX_CODE_BYTES {
             self.clear();
         }
         let region = Region::of(cache, mode, pc, self.hot);
         if region.parts.first().is_none_or(|part| part.block.steps == 0) || !self.is_stable(&region) {
-            return false;
+            return Verdict::Never;
         }
         let slots = std::ptr::from_ref::<Slots>(&self.slots).addr();
         let emitter = Emitter::new(&mut self.compilation, &mut self.functions, &region, slots);
         emitter.emit(self.code.module().target_config());
-        let Ok(code) = define(self.code.module(), &mut self.compilation, &mut self.code_bytes) else { return false };
-        if self.code.door == Entry::NONE {
-            return false;
+        match define(self.code.module(), &mut self.compilation, &mut self.code_bytes) {
+            Ok(code) if self.code.door != Entry::NONE => self.note_region(&region, code),
+            _ => return Verdict::Never,
         }
-        let place = place_of(mode, pc);
-        self.entries.insert(place, code);
-        for part in &region.parts {
-            let places = self.regions.entry(PageNo::of(part.block.pc)).or_default();
-            if places.last() != Some(&place) {
-                places.push(place);
-            }
-        }
-        true
+        Verdict::Compiled
     }
 
     fn drop_page(&mut self, page: PageNo) {
         let Some(places) = self.regions.remove(&page) else { return };
         *self.drops.entry(page).or_default() += 1;
+        self.covered.retain(|&place, _| PageNo::of(place) != page);
         places.into_iter().for_each(|place| self.forget(place));
     }
 
@@ -199,6 +226,7 @@ impl Tier for Compiled {
         self.entries.clear();
         self.slots.fill(EMPTY_SLOT);
         self.regions.clear();
+        self.covered.clear();
         self.drops.clear();
         self.code_bytes = 0;
         self.code = new_code(&self.isa);
