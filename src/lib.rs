@@ -71,3 +71,6 @@ pub mod kernel;
 pub mod loader;
 
 pub mod symbols;
+
+#[cfg(feature = "risc0")]
+pub mod risc0;
