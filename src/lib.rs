@@ -66,6 +66,8 @@ pub mod trace;
 
 pub mod exec;
 
+pub mod timeline;
+
 pub mod kernel;
 
 pub mod loader;
@@ -74,3 +76,5 @@ pub mod symbols;
 
 #[cfg(feature = "risc0")]
 pub mod risc0;
+
+pub mod gdb;

@@ -1,2 +1,10 @@
 //! Checks Lockstep against its specification, official tests and other simulators.
 #![forbid(unsafe_code)]
+
+pub mod adapters;
+pub mod conformance;
+pub mod lockstep;
+pub mod machine;
+pub mod machines;
+pub mod report;
+pub mod suites;

@@ -9,13 +9,18 @@ use crate::mem::{Memory, PAGE_WORDS, Page, PageNo};
 ///
 /// The tree is built by risc0-binfmt from our pages, so that it is the identity of what runs here.
 pub fn image_id(memory: &Memory) -> [u8; 32] {
+    let state = SystemState { pc: 0, merkle_root: memory_image(memory).image_id() };
+    state.digest::<Impl>().into()
+}
+
+/// `memory` as RISC Zero's executor takes it.
+pub fn memory_image(memory: &Memory) -> MemoryImage {
     let mut image = MemoryImage::default();
     for (page, words) in memory.pages() {
         image.set_page(page.0, page_of(page, words));
     }
     image.update_digests();
-    let state = SystemState { pc: 0, merkle_root: image.image_id() };
-    state.digest::<Impl>().into()
+    image
 }
 
 fn page_of(number: PageNo, words: &Page) -> BinfmtPage {

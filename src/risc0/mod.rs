@@ -12,5 +12,5 @@ mod syscall;
 pub use binary::{Binary, BinaryProblem, V1COMPAT};
 pub use cost::{Cost, Cycles, DEFAULT_SEGMENT_PO2};
 pub use host::Risc0Host;
-pub use image_id::image_id;
+pub use image_id::{image_id, memory_image};
 pub use syscall::Assumption;

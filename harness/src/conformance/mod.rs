@@ -1,0 +1,163 @@
+//! Every test on every engine and against every reference machine.
+//!
+//! [`run`] collects the suites, fills the matrix of tests and columns in parallel, and returns a
+//! [`Report`]. A cell is a pass, a failure, a skip with its reason, or an expected difference that
+//! `riscv-tests/EXPECTED.json` explains. Nothing else is possible: what did not run never looks like a pass.
+
+pub mod engines;
+pub mod expected;
+pub mod judge;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::report::{Cell, ColumnReport, Report, SuiteReport, TestReport};
+use crate::suites::collect::{self, Collected};
+use crate::suites::manifest::Manifest;
+use crate::suites::{Error, Test, directory};
+use expected::Expected;
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The root of the checkout.
+    pub root: PathBuf,
+    /// A checkout of the user's instead of the suites of the manifest.
+    pub directory: Option<PathBuf>,
+    /// Only tests whose `suite/name` holds this.
+    pub filter: Option<String>,
+    /// Only columns whose name is this.
+    pub column: Option<String>,
+}
+
+/// One column of the matrix.
+pub trait Column: Send + Sync {
+    /// Its name in the report.
+    fn name(&self) -> &str;
+
+    /// What it is, in one line.
+    fn about(&self) -> &str;
+
+    /// Which version of it runs here.
+    ///
+    /// # Errors
+    /// Why it cannot run here; its cells are then skipped with this reason.
+    fn version(&self) -> Result<String, String>;
+
+    /// Runs one test.
+    fn run(&self, test: &Test) -> Cell;
+}
+
+/// How far a run is: tests done, and all tests.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// As many threads as the machines that this is run on have cores.
+const THREADS: usize = 2;
+
+/// Runs the whole matrix.
+///
+/// # Errors
+/// The checkout is incomplete, so that there is nothing to run. What goes wrong with one suite or one
+/// test is in the report.
+pub fn run(options: &Options, progress: Progress<'_>) -> Result<Report, Error> {
+    let expected = Expected::read(&options.root)?;
+    let suites = collect(options)?;
+    let columns = columns(options)?;
+    let tests: Vec<&Test> =
+        suites.iter().flat_map(|suite| &suite.tests).filter(|test| is_wanted(options, test)).collect();
+    let cells = fill(&tests, &columns, progress);
+    Ok(report(options, &suites, &columns, &tests, cells, &expected))
+}
+
+fn collect(options: &Options) -> Result<Vec<Collected>, Error> {
+    match &options.directory {
+        Some(folder) => directory::collect(&options.root, folder),
+        None => Ok(collect::all(&options.root, &Manifest::read(&options.root)?)),
+    }
+}
+
+fn columns(options: &Options) -> Result<Vec<Box<dyn Column>>, Error> {
+    let mut columns: Vec<Box<dyn Column>> = Vec::new();
+    columns.extend(engines::ENGINES.iter().map(|engine| Box::new(*engine) as Box<dyn Column>));
+    if let Some(name) = &options.column {
+        let names: Vec<String> = columns.iter().map(|column| column.name().to_string()).collect();
+        columns.retain(|column| column.name() == name);
+        if columns.is_empty() {
+            return Err(Error::new(format!("no column is called {name}; there are {}", names.join(", "))));
+        }
+    }
+    Ok(columns)
+}
+
+fn is_wanted(options: &Options, test: &Test) -> bool {
+    options.filter.as_ref().is_none_or(|part| test.id().contains(part))
+}
+
+/// The cells of every test, in the order of `tests`. The result does not depend on the threads.
+fn fill(tests: &[&Test], columns: &[Box<dyn Column>], progress: Progress<'_>) -> Vec<Vec<Cell>> {
+    let unavailable: Vec<Option<String>> = columns.iter().map(|column| column.version().err()).collect();
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let cells = Mutex::new(vec![Vec::new(); tests.len()]);
+    let work = || {
+        while let Some((index, test)) = take(&next, tests) {
+            let row = columns.iter().zip(&unavailable).map(|(column, reason)| match reason {
+                Some(reason) => Cell::skip(reason.clone()),
+                None => column.run(test),
+            });
+            let row = row.collect();
+            cells.lock().expect("no worker panics while it holds the lock")[index] = row;
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, tests.len());
+        }
+    };
+    thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+    cells.into_inner().expect("no worker panics while it holds the lock")
+}
+
+fn take<'a>(next: &AtomicUsize, tests: &[&'a Test]) -> Option<(usize, &'a Test)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    tests.get(index).map(|test| (index, *test))
+}
+
+fn report(
+    options: &Options,
+    suites: &[Collected],
+    columns: &[Box<dyn Column>],
+    tests: &[&Test],
+    cells: Vec<Vec<Cell>>,
+    expected: &Expected,
+) -> Report {
+    let column_report = |column: &dyn Column| ColumnReport {
+        name: column.name().into(),
+        about: column.about().into(),
+        version: column.version().clone().ok(),
+        unavailable: column.version().err(),
+    };
+    let columns: Vec<ColumnReport> = columns.iter().map(|column| column_report(column.as_ref())).collect();
+    let mut rows = Vec::new();
+    let mut used = vec![false; expected.entries.len()];
+    for (test, row) in tests.iter().zip(cells) {
+        let named = columns.iter().map(|column| column.name.clone()).zip(row);
+        let cells = named.map(|(name, cell)| {
+            let cell = expected.explain(&test.id(), &name, cell, &mut used);
+            (name, cell)
+        });
+        rows.push(TestReport {
+            suite: test.suite.clone(),
+            name: test.name.clone(),
+            clauses: test.clauses.clone(),
+            cells: cells.collect(),
+        });
+    }
+    let broken = suites.iter().filter_map(|suite| suite.problem.clone());
+    let mut problems: Vec<Error> = broken.collect();
+    let is_whole = options.filter.is_none() && options.column.is_none() && options.directory.is_none();
+    if is_whole && problems.is_empty() {
+        problems.extend(expected.stale(&used).into_iter().map(Error::new));
+    }
+    let suites = suites.iter().map(|suite| SuiteReport::of(suite, &rows)).collect();
+    let mut report = Report::new(columns, suites, rows, problems);
+    report.shorten_paths(&options.root);
+    report
+}

@@ -1,0 +1,188 @@
+//! The conformance suites: what tests there are, where they come from, and when each one has passed.
+//!
+//! Other people's tests are not in the repository. [`fetch`] takes them from their packages,
+//! [`collect`] turns each into a [`Test`]: a program, the kernel it wants and the end it must come to.
+
+pub mod collect;
+pub mod compile;
+pub mod directory;
+pub mod fetch;
+pub mod hex;
+pub mod manifest;
+pub mod own;
+pub mod process;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use lockstep::ecall::Halt;
+use lockstep::hart::Machine;
+use lockstep::isa::Reg;
+use lockstep::loader::{self, Kernel};
+use lockstep::map::{Addr, Mode};
+use lockstep::mem::Memory;
+use lockstep::trap::Cause;
+
+/// One test: a program and what must become of it.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// The suite it belongs to.
+    pub suite: String,
+    /// Its name in the suite, such as `add` or `ends/halt_0`.
+    pub name: String,
+    /// The program.
+    pub program: Program,
+    /// When it has passed.
+    pub end: End,
+    /// What the program reads from standard input.
+    pub stdin: Vec<u8>,
+    /// What the program must write to standard output, if the test says.
+    pub stdout: Option<Vec<u8>>,
+    /// The clauses of spec/SPEC.md that it is evidence for, where it names them.
+    pub clauses: Vec<String>,
+}
+
+/// The program of a test, in the form its suite keeps it.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// An ELF file under kernel `none` (ELF-9).
+    MachineElf(PathBuf),
+    /// An ELF file under the default kernel.
+    UserElf(PathBuf),
+    /// An Intel hex file, started in machine mode at an address.
+    Hex {
+        /// The file.
+        path: PathBuf,
+        /// The pc of the first step.
+        start: Addr,
+    },
+}
+
+/// The end that is a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// terminate (ECALL-2).
+    Terminate {
+        /// Halt or pause.
+        halt: Halt,
+        /// The exit code of the program.
+        user_exit: u16,
+        /// Machine registers that must hold these values.
+        registers: Vec<(Reg, u32)>,
+    },
+    /// A fault report (TRAP-5, TRAP-6).
+    Fault {
+        /// Its cause.
+        cause: Cause,
+        /// Its address.
+        addr: u32,
+        /// Its pc.
+        pc: Addr,
+        /// Its mode.
+        mode: Mode,
+        /// Its user pc.
+        user_pc: Option<Addr>,
+    },
+    /// The first ECALL is reached with these register values; the ECALL is not executed.
+    Ecall {
+        /// Registers of the current mode that must hold these values.
+        registers: Vec<(Reg, u32)>,
+    },
+    /// pc reaches `halt`, and memory holds these words from `start` on.
+    Signature {
+        /// Where the program is done.
+        halt: Addr,
+        /// The first word of the signature.
+        start: Addr,
+        /// The words.
+        words: Vec<u32>,
+    },
+}
+
+impl End {
+    /// terminate, halted, with this exit code.
+    pub fn exit(user_exit: u16) -> End {
+        End::Terminate { halt: Halt::Halted, user_exit, registers: Vec::new() }
+    }
+}
+
+impl Test {
+    /// `suite/name`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.suite, self.name)
+    }
+
+    /// A machine about to make the test's first step.
+    ///
+    /// # Errors
+    /// One sentence that names the file and what is wrong with it.
+    pub fn machine(&self) -> Result<Machine, Error> {
+        let path = self.program.path();
+        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
+        let image = match &self.program {
+            Program::MachineElf(_) => loader::load(&bytes, Kernel::None),
+            Program::UserElf(_) => loader::load(&bytes, Kernel::Default),
+            Program::Hex { start, .. } => return hex::machine(path, &bytes, *start),
+        };
+        let image = image.map_err(|error| Error::file(path, error))?;
+        image.machine().map_err(|error| Error::file(path, error))
+    }
+}
+
+impl Program {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Program::MachineElf(path) | Program::UserElf(path) | Program::Hex { path, .. } => path,
+        }
+    }
+
+    /// The mode that the program itself runs in.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Program::UserElf(_) => Mode::User,
+            Program::MachineElf(_) | Program::Hex { .. } => Mode::Machine,
+        }
+    }
+}
+
+/// A machine in machine mode at `start`, with `memory` and no registers set.
+pub(crate) fn machine_at(mut memory: Memory, start: Addr) -> Result<Machine, lockstep::hart::StartError> {
+    memory.set_word(lockstep::map::SUSPEND_PC, start);
+    memory.set_word(lockstep::map::SUSPEND_MODE, Mode::Machine as u32);
+    Machine::from_image(memory)
+}
+
+/// Why a suite cannot be run. Displays as one sentence without a full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The sentence.
+    pub text: String,
+    /// Whether it is that a package or a tool cannot be had.
+    pub is_infrastructure: bool,
+}
+
+impl Error {
+    /// Something is wrong with what we were given.
+    pub fn new(text: impl Into<String>) -> Error {
+        Error { text: text.into(), is_infrastructure: false }
+    }
+
+    /// What is wrong with `path`.
+    pub fn file(path: &Path, problem: impl fmt::Display) -> Error {
+        Error::new(format!("{}: {problem}", path.display()))
+    }
+
+    /// A package or tool cannot be had.
+    pub fn unavailable(text: impl Into<String>) -> Error {
+        Error { text: text.into(), is_infrastructure: true }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Error {}
