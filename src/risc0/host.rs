@@ -1,4 +1,4 @@
-//! The host that RISC Zero's kernels expect, around any other (ECALL-19, R0HOST-1 to R0HOST-4).
+//! The host that RISC Zero's kernels expect, around any other (ECALL-19, HOST-1 to HOST-4).
 //!
 //! v1compat asks the host with machine read, whose file descriptor is the address of a name:
 //! ```text

@@ -1,4 +1,4 @@
-//! The system calls of RISC Zero's guests, by name (R0HOST-2).
+//! The system calls of RISC Zero's guests, by name (HOST-2).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -95,7 +95,7 @@ impl Syscalls {
             Some("SYS_READ") => self.read(request, streams),
             Some("SYS_VERIFY_INTEGRITY" | "SYS_VERIFY_INTEGRITY2") => self.verify_integrity(request),
             Some("SYS_WRITE") => self.write(request, streams),
-            _ => Err(format!("system call {name} is not served (R0HOST-2)")),
+            _ => Err(format!("system call {name} is not served (HOST-2)")),
         }
     }
 
@@ -318,7 +318,7 @@ impl Request<'_> {
     }
 }
 
-/// Random numbers from a seed: SHA-256 of the seed and a counter (R0HOST-3).
+/// Random numbers from a seed: SHA-256 of the seed and a counter (HOST-3).
 struct Random {
     seed: u64,
     counter: u64,

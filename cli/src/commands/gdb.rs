@@ -105,7 +105,7 @@ impl Host for FlushingHost {
     }
 
     fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
-        // A guest of RISC Zero's kernel writes by a read (R0HOST-1).
+        // A guest of RISC Zero's kernel writes by a read (HOST-1).
         let result = self.0.read_for(machine, fd, bytes);
         self.0.streams().flush();
         if let Some(why) = self.0.risc0().and_then(|host| host.refusal()) {
