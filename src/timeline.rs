@@ -1,7 +1,7 @@
 //! A run that can be moved along: the machine, its engine and its host, with the past kept.
 
-use crate::ecall::{Host, Refused};
 use crate::ecall::replay::{Answer, Recorder};
+use crate::ecall::{Host, Refused};
 use crate::exec::{Engine, Exit, Step, Until};
 use crate::hart::Machine;
 use crate::trace::Sink;

@@ -165,6 +165,16 @@ fn poseidon2_blocks_and_states() {
     assert_eq!(call.extra_cycles, 2 + 2 + 11);
 }
 
+/// ECALL-11: without a block the output is zeros and the state stays, though its words are not below p.
+#[test]
+fn poseidon2_of_nothing() {
+    let mut machine = machine();
+    put(&mut machine, A, &[u32::MAX; 8]);
+    put(&mut machine, C, &[1; 8]);
+    serve(&mut machine, &poseidon2(A, 0)).expect("it is served");
+    assert_eq!((get(&machine, A), get(&machine, C)), ([u32::MAX; 8], [0; 8]));
+}
+
 /// ECALL-12, ECALL-18.
 #[test]
 fn poseidon2_refuses() {

@@ -15,8 +15,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use lockstep::ecall::{Host, Refused};
 use lockstep::ecall::replay::{Answer, Recorder};
+use lockstep::ecall::{Host, Refused};
 use lockstep::exec::{Engine, Exit};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, Reg, decode, disassemble};

@@ -75,7 +75,10 @@ fn log_builder_guest() {
     let binary = Binary::decode(&file).expect("it is an R0BF file");
     let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");
     assert_eq!(image_id(&image.memory).as_slice(), published_id);
-    assert_eq!(image_id(&image.memory).as_slice(), risc0_binfmt::compute_image_id(&file).expect("it has one").as_bytes());
+    assert_eq!(
+        image_id(&image.memory).as_slice(),
+        risc0_binfmt::compute_image_id(&file).expect("it has one").as_bytes()
+    );
     let machine = image.machine().expect("it starts");
     // No input at all, a frame cut short, and a frame of nonsense: the guest panics in three places.
     for (name, input, ends_well) in log_builder_inputs() {
@@ -140,7 +143,9 @@ fn random_programs() {
         instructions += end.instructions;
         ended_well += u32::from(end.user_exit.is_some());
     }
-    println!("{seeds} random programs: {instructions} instructions agree, {ended_well} ended well, the others in a fault");
+    println!(
+        "{seeds} random programs: {instructions} instructions agree, {ended_well} ended well, the others in a fault"
+    );
     assert!(u64::from(ended_well) * 2 > seeds, "most programs end well");
 }
 
@@ -152,9 +157,12 @@ const DATA_WORDS: u32 = 512;
 fn minimal_elf() -> Vec<u8> {
     let mut file = vec![0; 0x58];
     file[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
-    let mut put = |at: usize, value: u32, bytes: usize| file[at..at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
-    let header = [(16, 2, 2), (18, 243, 2), (20, 1, 4), (24, TEXT, 4), (28, 52, 4), (40, 52, 2), (42, 32, 2), (44, 1, 2)];
-    let segment = [(52, 1, 4), (56, 0x54, 4), (60, TEXT, 4), (64, TEXT, 4), (68, 4, 4), (72, 4, 4), (76, 5, 4), (80, 4, 4)];
+    let mut put =
+        |at: usize, value: u32, bytes: usize| file[at..at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
+    let header =
+        [(16, 2, 2), (18, 243, 2), (20, 1, 4), (24, TEXT, 4), (28, 52, 4), (40, 52, 2), (42, 32, 2), (44, 1, 2)];
+    let segment =
+        [(52, 1, 4), (56, 0x54, 4), (60, TEXT, 4), (64, TEXT, 4), (68, 4, 4), (72, 4, 4), (76, 5, 4), (80, 4, 4)];
     header.into_iter().chain(segment).for_each(|(at, value, bytes)| put(at, value, bytes));
     file
 }

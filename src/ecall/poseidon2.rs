@@ -43,17 +43,24 @@ struct Operands {
 pub fn serve(machine: &mut Machine) -> Result<Call, Trap> {
     let operands = Operands::of(machine)?;
     let cells = operands.absorb(machine);
+    // Without a block the words of the state stay as they are, and need not be below p.
+    let state_before: Option<Vec<u32>> =
+        operands.state.map(|addr| (0..DIGEST_WORDS).map(|i| machine.word(addr + i * WORD_BYTES)).collect());
     if operands.is_checked {
-        let is_equal = (0..DIGEST_WORDS)
-            .all(|i| machine.word(operands.output + i * WORD_BYTES) == cells[i as usize].as_u32());
+        let is_equal =
+            (0..DIGEST_WORDS).all(|i| machine.word(operands.output + i * WORD_BYTES) == cells[i as usize].as_u32());
         if !is_equal {
             return Err(refused(operands.output));
         }
     } else {
         store(machine, operands.output, &cells[..DIGEST_WORDS as usize]);
     }
-    if let Some(state) = operands.state {
-        store(machine, state, &cells[CAPACITY..]);
+    match (operands.state, state_before) {
+        (Some(state), Some(words)) if operands.blocks == 0 => {
+            (0..).zip(words).for_each(|(i, word)| machine.set_word(state + i * WORD_BYTES, word));
+        }
+        (Some(state), _) => store(machine, state, &cells[CAPACITY..]),
+        (None, _) => {}
     }
     Ok(Call { number: POSEIDON2, extra_cycles: operands.cycles(), spans: operands.spans() })
 }

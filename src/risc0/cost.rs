@@ -65,8 +65,7 @@ impl Cost {
     /// The cost of a run cut into segments of at most 2^`segment_po2` cycles (14 to 24).
     pub fn new(segment_po2: u32) -> Cost {
         let pages = Pages::new();
-        let mut cost =
-            Cost { segment_po2, done: Cycles::default(), user: 0, paging: 0, pages, call: None };
+        let mut cost = Cost { segment_po2, done: Cycles::default(), user: 0, paging: 0, pages, call: None };
         cost.resume();
         cost
     }

@@ -128,10 +128,8 @@ impl<H: Host> Host for Risc0Host<H> {
 
 /// The name of a call: bytes up to a zero.
 fn name_at(machine: &Machine, addr: u32) -> Option<String> {
-    let bytes: Vec<u8> = (0..=MAX_NAME_BYTES as u32)
-        .map(|i| machine.byte(addr.wrapping_add(i)))
-        .take_while(|byte| *byte != 0)
-        .collect();
+    let bytes: Vec<u8> =
+        (0..=MAX_NAME_BYTES as u32).map(|i| machine.byte(addr.wrapping_add(i))).take_while(|byte| *byte != 0).collect();
     if bytes.is_empty() || bytes.len() > MAX_NAME_BYTES {
         return None;
     }

@@ -101,9 +101,10 @@ impl Syscalls {
 
     fn argv(&self, request: &mut Request<'_>) -> Answer {
         let index = request.argument(0);
-        let arg = self.args.get(index as usize).ok_or_else(|| {
-            format!("SYS_ARGV: the guest asked for argument {index} of {}", self.args.len())
-        })?;
+        let arg = self
+            .args
+            .get(index as usize)
+            .ok_or_else(|| format!("SYS_ARGV: the guest asked for argument {index} of {}", self.args.len()))?;
         request.deliver_text("SYS_ARGV", arg)
     }
 

@@ -326,7 +326,8 @@ fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome
 
 /// What the guest and its kernel said last, and what the guest takes for granted.
 fn tell_risc0(risc0: &Risc0Outcome) {
-    let said = [&risc0.kernel_message].into_iter().filter(|text| !text.is_empty()).map(|text| format!("kernel: {text}"));
+    let said =
+        [&risc0.kernel_message].into_iter().filter(|text| !text.is_empty()).map(|text| format!("kernel: {text}"));
     said.chain(risc0.refusal.clone()).for_each(|text| eprintln!("{text}"));
     for assumption in &risc0.assumptions {
         eprintln!("assumption: claim {}, control root {}", assumption.claim, assumption.control_root);

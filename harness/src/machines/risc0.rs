@@ -141,17 +141,16 @@ impl<H: Host> Ours<H> {
         };
         let Some(state) = result.claim.terminate_state else { bail!("theirs ended with no terminate state") };
         let halt_type = u16::from(halt == Halt::Paused);
-        ensure!((state.a0.0, state.a0.1) == (user_exit, halt_type), "terminate: ours {user_exit} {halt:?}, theirs {state:?}");
+        ensure!(
+            (state.a0.0, state.a0.1) == (user_exit, halt_type),
+            "terminate: ours {user_exit} {halt:?}, theirs {state:?}"
+        );
         let digest: Vec<u8> =
             (0..8).flat_map(|i| self.machine.word(map::OUTPUT_DIGEST + 4 * i).to_le_bytes()).collect();
         ensure!(result.claim.output.is_some_and(|output| output.as_bytes() == digest), "output digest differs");
         compare_memory(&self.machine, &mut result.post_image)?;
-        let theirs = Cycles {
-            user: result.user_cycles,
-            paging: result.paging_cycles,
-            total: result.total_cycles,
-            segments,
-        };
+        let theirs =
+            Cycles { user: result.user_cycles, paging: result.paging_cycles, total: result.total_cycles, segments };
         ensure!(self.cost.cycles() == theirs, "cycles: ours {:?}, theirs {theirs:?}", self.cost.cycles());
         Ok(Agreed { instructions: self.started, user_exit: Some(user_exit), cycles: Some(theirs) })
     }
