@@ -238,3 +238,46 @@ impl Pages {
         steps * hash_cycles
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::MemSpan;
+
+    /// COST-2: bytes to a word boundary, groups of four words, bytes behind them, and two cycles around.
+    #[test]
+    fn reads_cost_by_alignment() {
+        let check = |first: Addr, bytes: u32, wanted: u64| {
+            let spans = match bytes {
+                0 => vec![],
+                _ => vec![MemSpan { first, last: first + (bytes - 1), is_write: true }],
+            };
+            let call = Call { number: ecall::READ, extra_cycles: 0, spans };
+            assert_eq!(call_cycles(&call), 2 + wanted, "{bytes} bytes at {first:#x}");
+        };
+        check(0x10000, 0, 0);
+        check(0x10000, 3, 3);
+        check(0x10000, 4, 1);
+        check(0x10000, 20, 2);
+        check(0x10000, 64, 4);
+        check(0x10001, 2, 2);
+        check(0x10001, 6, 3 + 3);
+        check(0x10003, 1 + 16 + 2, 1 + 1 + 2);
+    }
+
+    /// COST-3: a page and the 22 nodes above it, once to load and once to store; what is shared is paid once.
+    #[test]
+    fn pages_cost_their_path() {
+        let (page, path) = (322, 322 + 22 * 13);
+        let mut pages = Pages::new();
+        assert_eq!(pages.touch(8, false), path);
+        assert_eq!(pages.touch(8, false), 0);
+        assert_eq!(pages.touch(9, false), page);
+        assert_eq!(pages.touch(8, true), path);
+        assert_eq!(pages.touch(9, true), page);
+        // The neighbour of their parent: its own parent is new, all above is there.
+        assert_eq!(pages.touch(10, true), 2 * (page + 13));
+        pages.forget();
+        assert_eq!(pages.touch(10, true), 2 * path);
+    }
+}
