@@ -76,4 +76,7 @@ pub mod loader;
 
 pub mod symbols;
 
+#[cfg(feature = "risc0")]
+pub mod risc0;
+
 pub mod gdb;

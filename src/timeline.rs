@@ -13,8 +13,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ecall::Host;
 use crate::ecall::replay::Recorder;
+use crate::ecall::{Host, Refused};
 use crate::exec::{Engine, Exit, Step, Until};
 use crate::hart::Machine;
 use crate::mem::{PAGE_BYTES, PageNo, SavedPage};
@@ -319,26 +319,41 @@ impl Rewindable {
         }
     }
 
-    fn read_fresh(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
-        match self.again.get_mut(&fd).filter(|queue| !queue.is_empty()) {
+    /// The bytes of the read at step `order`: those taken back, else those that `ask` delivers.
+    fn read_with(
+        &mut self,
+        order: u64,
+        fd: u32,
+        bytes: &mut [u8],
+        ask: impl FnOnce(&mut dyn Host, &mut [u8]) -> Result<u32, Refused>,
+    ) -> Result<u32, Refused> {
+        let count = match self.again.get_mut(&fd).filter(|queue| !queue.is_empty()) {
             Some(queue) => {
                 let count = queue.len().min(bytes.len());
-                queue.drain(..count).zip(bytes).for_each(|(from, to)| *to = from);
+                queue.drain(..count).zip(bytes.iter_mut()).for_each(|(from, to)| *to = from);
                 count as u32
             }
-            None => self.host.read(order, fd, bytes),
-        }
+            None => ask(&mut *self.host, bytes)?.min(bytes.len() as u32),
+        };
+        self.reads.insert(order, (fd, bytes[..count as usize].to_vec()));
+        Ok(count)
     }
 }
 
 impl Host for Rewindable {
     fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
-        let count = self.read_fresh(order, fd, bytes).min(bytes.len() as u32);
-        self.reads.insert(order, (fd, bytes[..count as usize].to_vec()));
-        count
+        self.read_with(order, fd, bytes, |host, bytes| Ok(host.read(order, fd, bytes))).unwrap_or(0)
     }
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
         self.host.write(order, fd, bytes)
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        self.read_with(machine.hart.instructions, fd, bytes, |host, bytes| host.read_for(machine, fd, bytes))
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        self.host.write_for(machine, fd, bytes)
     }
 }

@@ -15,8 +15,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use lockstep::ecall::Host;
 use lockstep::ecall::replay::{Answer, Recorder};
+use lockstep::ecall::{Host, Refused};
 use lockstep::exec::{Engine, Exit};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, Reg, decode, disassemble};
@@ -219,6 +219,14 @@ impl Host for HostRef<'_> {
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
         self.0.write(order, fd, bytes)
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        self.0.read_for(machine, fd, bytes)
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        self.0.write_for(machine, fd, bytes)
     }
 }
 

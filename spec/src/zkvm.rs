@@ -325,7 +325,7 @@ impl Machine {
         if len > MAX_BYTES {
             return Err(refused(len));
         }
-        let is_inside = start >= USER && start.checked_add(len).is_some_and(|end| end <= SYSTEM);
+        let is_inside = start >= USER && start.checked_add(len).is_some_and(|end| end <= MACHINE_X);
         if len == 0 || is_inside { Ok((start, len)) } else { Err(refused(start)) }
     }
 

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 
-use lockstep::ecall::Host;
+use lockstep::ecall::{Host, Refused};
 use lockstep::gdb::{End, Inferior, Program, Server};
+use lockstep::hart::Machine;
 use lockstep::timeline::DEFAULT_BUDGET_BYTES;
 
 use crate::error::Error;
-use crate::host::ProcessHost;
+use crate::host::{GuestHost, ProcessHost, Risc0Args};
 use crate::program::ProgramArgs;
 
 /// The arguments of `lockstep gdb`.
@@ -30,6 +31,9 @@ pub struct Args {
     /// The program's standard input, instead of this process's
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
+
+    #[command(flatten)]
+    risc0: Risc0Args,
 
     /// Wait for a debugger on this address (port 0 takes a free one), instead of starting gdb-multiarch
     #[arg(long, value_name = "HOST:PORT")]
@@ -128,7 +132,8 @@ fn inferior(args: &Args) -> Result<Inferior, Error> {
     let machine = program.image.machine().map_err(Error::usage)?;
     let name = args.program.elf.to_string_lossy().into_owned();
     let argv: Vec<String> = [name].into_iter().chain(args.args.iter().chain(&args.more_args).cloned()).collect();
-    let host = FlushingHost(ProcessHost::new(&argv, args.input.as_deref(), false)?);
+    let streams = ProcessHost::new(&argv, args.input.as_deref(), false)?;
+    let host = FlushingHost(GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0));
     let mut inferior = Inferior::new(
         Program { path: absolute(&args.program.elf), elf: program.elf },
         machine,
@@ -149,7 +154,7 @@ fn absolute(path: &Path) -> String {
 }
 
 /// Shows what the program wrote at once: a debugger stops it in the middle of a line.
-struct FlushingHost(ProcessHost);
+struct FlushingHost(GuestHost);
 
 impl Host for FlushingHost {
     fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
@@ -158,7 +163,23 @@ impl Host for FlushingHost {
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
         let count = self.0.write(order, fd, bytes);
-        self.0.flush();
+        self.0.streams().flush();
         count
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        // A guest of RISC Zero's kernel writes by a read (HOST-1).
+        let result = self.0.read_for(machine, fd, bytes);
+        self.0.streams().flush();
+        if let Some(why) = self.0.risc0().and_then(|host| host.refusal()) {
+            eprintln!("{why}");
+        }
+        result
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        let result = self.0.write_for(machine, fd, bytes);
+        self.0.streams().flush();
+        result
     }
 }

@@ -4,6 +4,7 @@ mod cc;
 mod conformance;
 mod formal;
 mod gdb;
+mod image_id;
 mod init_vscode;
 mod run;
 mod trace;
@@ -27,6 +28,8 @@ pub enum Command {
     InitVscode(init_vscode::Args),
     /// Write every step of a program, or compare it with another simulator step by step
     Trace(trace::Args),
+    /// Print the image ID of a program, as RISC Zero computes it
+    ImageId(image_id::Args),
     /// Run the official tests on every engine
     Conformance(conformance::Args),
     /// Prove that the emulator's instructions equal the specification
@@ -42,6 +45,7 @@ impl Command {
             Command::Gdb(args) => gdb::run(args),
             Command::InitVscode(args) => init_vscode::run(args),
             Command::Trace(args) => trace::run(args),
+            Command::ImageId(args) => image_id::run(args),
             Command::Conformance(args) => conformance::run(args),
             Command::Formal(args) => formal::run(args),
         }

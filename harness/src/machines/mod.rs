@@ -5,6 +5,8 @@ pub mod log;
 pub mod plain;
 pub mod process;
 pub mod qemu;
+#[cfg(feature = "risc0")]
+pub mod risc0;
 pub mod rrs;
 pub mod sail;
 pub mod softcore;
