@@ -1,5 +1,6 @@
 //! One file a command; this one is the list.
 
+mod bench;
 mod cc;
 mod conformance;
 mod formal;
@@ -17,6 +18,8 @@ use crate::error::Error;
 /// The commands of `lockstep`.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Measure every engine beside native code and QEMU
+    Bench(bench::Args),
     /// Build a C program for the default kernel
     Cc(cc::Args),
     /// Debug a program with gdb or lldb
@@ -37,6 +40,7 @@ impl Command {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
+            Command::Bench(args) => bench::run(args),
             Command::Cc(args) => cc::run(args),
             Command::Gdb(args) => gdb::run(args),
             Command::Formal(args) => formal::run(args),
