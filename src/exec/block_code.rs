@@ -48,7 +48,7 @@ pub(super) struct BlockOp {
     pub rd: u8,
     pub rs1: u8,
     pub rs2: u8,
-    /// The immediate; of JAL and JALR's companion see [`Block::link`].
+    /// The immediate; of a branch or JAL the address it goes to.
     pub imm: u32,
 }
 

@@ -100,7 +100,7 @@ impl Group {
     /// Whether all would still be aligned, and near enough.
     fn admits(&self, op: &BlockOp, access: Access) -> bool {
         let (low, high) = self.range_with(op, access);
-        high - low <= MAX_BYTES && op.imm.wrapping_sub(self.low) % access.width.min(self.align) == 0
+        high - low <= MAX_BYTES && op.imm.wrapping_sub(self.low).is_multiple_of(access.width.min(self.align))
             // A wider access than all before it would ask more of them than they need.
             && access.width <= self.align
     }

@@ -139,8 +139,8 @@ impl<'a> Emitter<'a> {
         let first = self.blocks[0];
         self.b.ins().jump(first, &[]);
         let dirty = dirty_at_parts(self.region);
-        for number in 0..self.region.parts.len() {
-            self.dirty = dirty[number];
+        for (number, dirty) in dirty.into_iter().enumerate() {
+            self.dirty = dirty;
             self.part(number);
         }
         self.emit_leave();

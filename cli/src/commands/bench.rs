@@ -53,7 +53,10 @@ struct Row {
 /// A program or QEMU that is not there, does not run, or does not print what the native build prints.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let mut rows = Vec::new();
-    println!("{:10} {:>8}   user CPU seconds, median (qemu's median / its own; lowest to highest)", "program", "engine");
+    println!(
+        "{:10} {:>8}   user CPU seconds, median (qemu's median / its own; lowest to highest)",
+        "program", "engine"
+    );
     for (program, scale) in PROGRAMS {
         let measured = measure(&args, program, scale)?;
         print_rows(&measured);
@@ -89,9 +92,12 @@ fn measure(args: &Args, program: &'static str, scale: u32) -> Result<Vec<Row>, E
     let mut expected = None;
     for _ in 0..args.rounds {
         for ((engine, command), row) in commands.iter_mut().zip(&mut rows) {
-            let (seconds, output) = time(command).map_err(|error| Error::infrastructure(format!("{engine}: {error}")))?;
+            let (seconds, output) =
+                time(command).map_err(|error| Error::infrastructure(format!("{engine}: {error}")))?;
             if *expected.get_or_insert_with(|| output.clone()) != output {
-                return Err(Error::infrastructure(format!("{engine} prints another result for {program} than native code")));
+                return Err(Error::infrastructure(format!(
+                    "{engine} prints another result for {program} than native code"
+                )));
             }
             row.seconds.push(seconds);
         }
@@ -141,7 +147,8 @@ fn ratios(rows: &[Row], engine: &str) -> Vec<f64> {
         let row = rows.iter().find(|row| row.program == program && row.engine == engine)?;
         Some(median(&mut row.seconds.clone()))
     };
-    let programs = PROGRAMS.iter().filter_map(|(program, _)| Some(time(program, "qemu")? / time(program, engine)?.max(0.01)));
+    let programs =
+        PROGRAMS.iter().filter_map(|(program, _)| Some(time(program, "qemu")? / time(program, engine)?.max(0.01)));
     programs.collect()
 }
 

@@ -1,5 +1,6 @@
 //! One file a command; this one is the list.
 
+mod bench;
 mod cc;
 mod conformance;
 mod formal;
@@ -18,6 +19,8 @@ use crate::error::Error;
 /// The commands of `lockstep`.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Measure every engine beside native code and QEMU
+    Bench(bench::Args),
     /// Build a C program for the default kernel
     Cc(cc::Args),
     /// Run a program
@@ -40,6 +43,7 @@ impl Command {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, Error> {
         match self {
+            Command::Bench(args) => bench::run(args),
             Command::Cc(args) => cc::run(args),
             Command::Run(args) => run::run(args),
             Command::Gdb(args) => gdb::run(args),
