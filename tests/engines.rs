@@ -55,8 +55,20 @@ const STARTS: [(Addr, Mode); 7] = [
 
 /// Addresses that something special begins or ends at.
 const EDGES: [Addr; 14] = [
-    0x0000_0000, 0x0000_FFFC, 0x0001_0000, 0x0001_03FC, 0xBFFF_FFFC, 0xC000_0000, 0xFEFF_FFFC, 0xFF00_0000,
-    0xFFFE_FFFC, 0xFFFF_0000, 0xFFFF_0080, 0xFFFF_0100, 0xFFFF_0200, 0xFFFF_FFFC,
+    0x0000_0000,
+    0x0000_FFFC,
+    0x0001_0000,
+    0x0001_03FC,
+    0xBFFF_FFFC,
+    0xC000_0000,
+    0xFEFF_FFFC,
+    0xFF00_0000,
+    0xFFFE_FFFC,
+    0xFFFF_0000,
+    0xFFFF_0080,
+    0xFFFF_0100,
+    0xFFFF_0200,
+    0xFFFF_FFFC,
 ];
 
 const KERNEL: Addr = 0xC000_1000;
@@ -187,7 +199,8 @@ impl Program {
     }
 
     fn arithmetic(&mut self) -> u32 {
-        let computes = |op: &&Op| matches!(op.format(), Format::R | Format::Shamt | Format::U) || op.mnemonic().ends_with('i');
+        let computes =
+            |op: &&Op| matches!(op.format(), Format::R | Format::Shamt | Format::U) || op.mnemonic().ends_with('i');
         let ops: Vec<Op> = Op::ALL.iter().filter(computes).copied().collect();
         let op = self.random.pick(&ops);
         let imm = match op.format() {
@@ -304,7 +317,8 @@ fn disturb(random: &mut Random, expected: &mut Machine, machine: &mut Machine) {
     if random.one_in(8) {
         assert_eq!(expected.mem.written_pages(), machine.mem.written_pages());
         let (want, got) = (expected.mem.mark(), machine.mem.mark());
-        let words = |saved: &[lockstep::mem::SavedPage]| saved.iter().map(|p| (p.page, p.words.clone())).collect::<Vec<_>>();
+        let words =
+            |saved: &[lockstep::mem::SavedPage]| saved.iter().map(|p| (p.page, p.words.clone())).collect::<Vec<_>>();
         assert_eq!(words(&got), words(&want), "the saved pages");
     }
 }

@@ -53,7 +53,9 @@ impl AnyEngine {
             EngineKind::Step => AnyEngine::Step(Step::new()),
             EngineKind::Block => AnyEngine::Block(Block::new()),
             #[cfg(feature = "jit")]
-            EngineKind::Jit => Jit::new().map_or_else(|| AnyEngine::new(EngineKind::Block), |jit| AnyEngine::Jit(Box::new(jit))),
+            EngineKind::Jit => {
+                Jit::new().map_or_else(|| AnyEngine::new(EngineKind::Block), |jit| AnyEngine::Jit(Box::new(jit)))
+            }
             #[cfg(not(feature = "jit"))]
             EngineKind::Jit => AnyEngine::new(EngineKind::Block),
         }

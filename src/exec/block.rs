@@ -152,7 +152,14 @@ impl<T: Tier> Translated<T> {
     ///
     /// # Errors
     /// The exit, if there is one before.
-    fn run_until(&mut self, machine: &mut Machine, host: &mut dyn Host, start: u64, pause: u64, until_order: u64) -> Result<(), Exit> {
+    fn run_until(
+        &mut self,
+        machine: &mut Machine,
+        host: &mut dyn Host,
+        start: u64,
+        pause: u64,
+        until_order: u64,
+    ) -> Result<(), Exit> {
         let mut last = Last::Other;
         while machine.hart.instructions < pause {
             self.catch_up(machine);

@@ -7,9 +7,7 @@
 use cranelift_codegen::Context as Compilation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{
-    self, AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, UserFuncName, Value,
-};
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, UserFuncName, Value};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Switch, Variable};
 
@@ -325,12 +323,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// ISA-16: the host's division traps where the guest's has a result, so it is given 1 to divide by there.
-    fn divide(
-        &mut self,
-        op: BlockOp,
-        f: impl Fn(&mut FunctionBuilder<'_>, Value, Value) -> Value,
-        quotient: Quotient,
-    ) {
+    fn divide(&mut self, op: BlockOp, f: impl Fn(&mut FunctionBuilder<'_>, Value, Value) -> Value, quotient: Quotient) {
         self.alu(op, |b, x, y| {
             let one = b.ins().iconst(I32, 1);
             let is_zero = b.ins().icmp_imm_u(IntCC::Equal, y, 0);

@@ -69,7 +69,8 @@ impl Region {
     fn guess_returns(&mut self) {
         let mut guesses: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for call in &self.parts {
-            let Some((function, site)) = call.call().and_then(|(f, s)| Some((self.part_at(f)?, self.part_at(s)?))) else {
+            let Some((function, site)) = call.call().and_then(|(f, s)| Some((self.part_at(f)?, self.part_at(s)?)))
+            else {
                 continue;
             };
             for part in self.returns_of(function) {
