@@ -51,13 +51,14 @@ fn wrong_word(machine: &Machine, spec: &zkvm::Machine) -> Option<String> {
     ))
 }
 
-/// The image of `machine` as the specification keeps it: its registers are memory.
+/// The image that `machine` was made from. Its registers are in there as words of memory (MAP-6), which is
+/// where the specification looks for them: what our machine made of them is part of what is judged.
 fn memory(machine: &Machine) -> Memory {
     let mut memory = Memory::new();
     let mut pages: Vec<PageNo> = machine.mem.pages().map(|(page, _)| page).collect();
     pages.push(PageNo::of(MACHINE_REGS));
     for page in pages {
-        let words = machine.page(page);
+        let words = machine.mem.page(page);
         words.iter().zip((page.start()..=Addr::MAX).step_by(4)).for_each(|(word, addr)| memory.set_word(addr, *word));
     }
     memory

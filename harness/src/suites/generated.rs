@@ -46,6 +46,7 @@ pub fn tests(suite: &str) -> Vec<Test> {
     }
     tests.push(cells().test(suite, "cells".into()));
     tests.push(services().test(suite, "services".into()));
+    tests.push(pause().test(suite, "pause".into()));
     tests.push(user_traps().test(suite, "traps-user".into()));
     tests.push(illegal_words().test(suite, "illegal-user".into()));
     tests.extend(machine_traps().into_iter().map(|(name, builder)| builder.test(suite, format!("traps/{name}"))));
@@ -414,6 +415,15 @@ fn services() -> Builder {
         builder.word(ECALL);
         builder.keep(10);
     }
+    builder
+}
+
+/// A pause: unlike after a halt, pc is behind the ECALL (ECALL-2).
+fn pause() -> Builder {
+    let mut builder = Builder::new(Mode::Machine);
+    builder.set(17, 0);
+    builder.set(10, 0x0003_0001);
+    builder.word(ECALL);
     builder
 }
 
