@@ -36,7 +36,6 @@ echo \n(gdb) watch first_station->next      <- who wrote it?\n
 watch -location first_station->next
 echo \n(gdb) reverse-continue      <- run backwards to the write\n
 reverse-continue
-reverse-continue
 echo \n(gdb) info args, print station->next_place      <- tenths has 7 places, 0 to 6\n
 info args
 print station->next_place
@@ -59,4 +58,4 @@ show gdb-multiarch -nx -batch -ex "target remote $address" -x $commands 2>&1 | g
 grep -q 'record (station=.*bug.c' $session || { echo "demo: gdb did not find the write" >&2; exit 1; }
 
 say "Found: record() wrote tenths[7], one place behind the end, and with it the pointer to the next station."
-echo "Next: $lockstep gdb $program, or docs/ for more."
+echo "Try it by hand: $lockstep gdb $program --at-fault"

@@ -6,7 +6,7 @@ use lockstep::map::{Addr, Mode};
 use lockstep::trace::{MemAccess, RegAccess, Retired};
 use lockstep::trap::Fault;
 use lockstep_spec::effect::Width;
-use lockstep_spec::encdec::{Instruction, Op};
+use lockstep_spec::encdec::{Instruction, Op, decode};
 use lockstep_spec::zkvm;
 
 use crate::machine::cause_of;
@@ -105,4 +105,28 @@ pub fn writes_rd(op: Op) -> bool {
             | Op::Ebreak
             | Op::Mret
     )
+}
+
+/// The record of an instruction of which one saw, from outside: pc, the word, the next pc, the value of
+/// rd afterwards, the address of a load or store, and the word at that address afterwards.
+pub fn seen(order: u64, [pc, insn, next_pc, rd_value, addr, stored]: [u32; 6]) -> Retired {
+    let instruction = decode(insn);
+    let rd = instruction.filter(|instruction| writes_rd(instruction.op)).map(|instruction| instruction.rd);
+    let mem = instruction.as_ref().and_then(access_kind).map(|(width, is_store)| {
+        let data = if is_store { stored } else { rd_value };
+        access_of(addr, width, is_store, data & (u32::MAX >> (32 - 8 * width.bytes())))
+    });
+    Retired {
+        order,
+        pc,
+        insn,
+        next_pc,
+        mode: Mode::Machine,
+        next_mode: Mode::Machine,
+        rs1: None,
+        rs2: None,
+        rd: rd.map(|rd| RegAccess { reg: Reg::new(rd), value: rd_value }),
+        mem,
+        trap: None,
+    }
 }

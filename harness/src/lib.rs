@@ -8,6 +8,7 @@ pub mod formal;
 pub mod lockstep;
 pub mod machine;
 pub mod machines;
+pub mod mutants;
 pub mod report;
 pub mod smt;
 pub mod suites;

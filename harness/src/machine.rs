@@ -33,6 +33,8 @@ pub enum Stop {
     Steps,
     /// The instruction at its pc raised, and changed nothing (scope [`Scope::Instructions`]).
     Trap(Raised),
+    /// The instruction at its pc is one that it cannot judge at all (scope [`Scope::Instructions`]).
+    Beyond,
     /// The run ended (scope [`Scope::Whole`]).
     Ended(Exit),
 }

@@ -1,5 +1,7 @@
 //! The choice among engines.
 
+#[cfg(feature = "jit")]
+use super::Jit;
 use super::{Block, Engine, Exit, Step, Until};
 use crate::ecall::Host;
 use crate::hart::Machine;
@@ -12,11 +14,13 @@ pub enum EngineKind {
     Step,
     /// Blocks of decoded instructions.
     Block,
+    /// Blocks, and compiled code for the hot ones. Where nothing can be compiled, blocks alone.
+    Jit,
 }
 
 impl EngineKind {
     /// Every engine that this build has, the slowest first.
-    pub const ALL: &[EngineKind] = &[EngineKind::Step, EngineKind::Block];
+    pub const ALL: &[EngineKind] = &[EngineKind::Step, EngineKind::Block, EngineKind::Jit];
 
     /// The fastest engine that this build has.
     pub const FASTEST: EngineKind = EngineKind::ALL[EngineKind::ALL.len() - 1];
@@ -26,6 +30,7 @@ impl EngineKind {
         match self {
             EngineKind::Step => "step",
             EngineKind::Block => "block",
+            EngineKind::Jit => "jit",
         }
     }
 }
@@ -36,6 +41,9 @@ pub enum AnyEngine {
     Step(Step),
     /// Blocks of decoded instructions.
     Block(Block),
+    /// Blocks, and compiled code for the hot ones.
+    #[cfg(feature = "jit")]
+    Jit(Box<Jit>),
 }
 
 impl AnyEngine {
@@ -44,6 +52,12 @@ impl AnyEngine {
         match kind {
             EngineKind::Step => AnyEngine::Step(Step::new()),
             EngineKind::Block => AnyEngine::Block(Block::new()),
+            #[cfg(feature = "jit")]
+            EngineKind::Jit => {
+                Jit::new().map_or_else(|| AnyEngine::new(EngineKind::Block), |jit| AnyEngine::Jit(Box::new(jit)))
+            }
+            #[cfg(not(feature = "jit"))]
+            EngineKind::Jit => AnyEngine::new(EngineKind::Block),
         }
     }
 
@@ -52,6 +66,8 @@ impl AnyEngine {
         match self {
             AnyEngine::Step(_) => EngineKind::Step,
             AnyEngine::Block(_) => EngineKind::Block,
+            #[cfg(feature = "jit")]
+            AnyEngine::Jit(_) => EngineKind::Jit,
         }
     }
 }
@@ -68,6 +84,8 @@ impl Engine for AnyEngine {
         match self {
             AnyEngine::Step(engine) => engine.run(machine, host, until, sink),
             AnyEngine::Block(engine) => engine.run(machine, host, until, sink),
+            #[cfg(feature = "jit")]
+            AnyEngine::Jit(engine) => engine.run(machine, host, until, sink),
         }
     }
 }

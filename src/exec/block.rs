@@ -33,20 +33,34 @@ impl Block {
 
 /// What runs above the blocks: a compiler of the hot ones, or nothing.
 pub(super) trait Tier {
-    /// How often a block is entered before the tier is asked to compile it; `None`: never.
-    const HOT: Option<u32>;
+    /// Whether there is a tier at all.
+    const IS_ACTIVE: bool;
+
+    /// How often a block is entered before the tier is asked to compile it.
+    fn hot(&self) -> u32;
 
     /// Runs the compiled code at pc for at most `budget` steps; `None` when there is none.
     fn run(&mut self, machine: &mut Machine, budget: u64) -> Option<Ran>;
 
-    /// Compiles the block at `pc` and what is near it; `false` when it does not want to.
-    fn compile(&mut self, cache: &Cache, machine: &Machine) -> bool;
+    /// Compiles the block at pc and what is near it.
+    fn compile(&mut self, cache: &Cache, machine: &Machine) -> Verdict;
 
     /// The blocks of `page` changed.
     fn drop_page(&mut self, page: PageNo);
 
     /// Everything may have changed.
     fn clear(&mut self);
+}
+
+/// What a tier made of a hot block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// There is code for it.
+    Compiled,
+    /// Ask again when it is as hot once more.
+    Later,
+    /// There will be no code for it.
+    Never,
 }
 
 /// Why a tier stopped.
@@ -61,14 +75,18 @@ pub(super) enum Ran {
 }
 
 impl Tier for () {
-    const HOT: Option<u32> = None;
+    const IS_ACTIVE: bool = false;
+
+    fn hot(&self) -> u32 {
+        u32::MAX
+    }
 
     fn run(&mut self, _machine: &mut Machine, _budget: u64) -> Option<Ran> {
         None
     }
 
-    fn compile(&mut self, _cache: &Cache, _machine: &Machine) -> bool {
-        false
+    fn compile(&mut self, _cache: &Cache, _machine: &Machine) -> Verdict {
+        Verdict::Never
     }
 
     fn drop_page(&mut self, _page: PageNo) {}
@@ -104,7 +122,7 @@ impl<T: Tier> Engine for Translated<T> {
                 return Exit::Order;
             }
             let pause = until.order.min(now.saturating_add(PAUSE_STEPS));
-            if let Err(exit) = self.run_until(machine, host, start, pause) {
+            if let Err(exit) = self.run_until(machine, host, start, pause, until.order) {
                 return exit;
             }
         }
@@ -124,6 +142,9 @@ enum Last {
 
 /// Steps between two looks at [`Until::interrupt`]; the slowest translated code makes them in a fraction of 1 ms.
 const PAUSE_STEPS: u64 = 4 * INTERRUPT_STEPS;
+
+/// The same for the tier above, which is faster.
+const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
 
 fn is_active<S: Sink>(_sink: &S) -> bool {
     S::IS_ACTIVE
@@ -145,7 +166,14 @@ impl<T: Tier> Translated<T> {
     ///
     /// # Errors
     /// The exit, if there is one before.
-    fn run_until(&mut self, machine: &mut Machine, host: &mut dyn Host, start: u64, pause: u64) -> Result<(), Exit> {
+    fn run_until(
+        &mut self,
+        machine: &mut Machine,
+        host: &mut dyn Host,
+        start: u64,
+        pause: u64,
+        until_order: u64,
+    ) -> Result<(), Exit> {
         let mut last = Last::Other;
         while machine.hart.instructions < pause {
             self.catch_up(machine);
@@ -155,11 +183,17 @@ impl<T: Tier> Translated<T> {
                 return Err(Exit::Breakpoint);
             }
             let can_translate = !is_cut && mode.may_access(pc);
-            last = match can_translate.then(|| self.run_translated(machine, last, pause)).flatten() {
+            last = match can_translate.then(|| self.run_translated(machine, last, pause, until_order)).flatten() {
                 None | Some(Stop::Step) => self.make_steps(machine, host, 1, pause)?,
+                // Only the end of the run is exact; before it, a pause is as good a little earlier.
+                Some(Stop::Budget) if pause < until_order => return Ok(()),
                 Some(Stop::Budget) => self.make_steps(machine, host, u64::MAX, pause)?,
                 Some(Stop::Link(id, side)) => Last::Link { id, side, generation: self.cache.generation },
-                Some(Stop::Jump) => Last::Jump,
+                Some(Stop::Jump(id)) => {
+                    let from = self.cache.blocks[id as usize].pc;
+                    self.cache.note_seen(from, machine.hart.pc);
+                    Last::Jump
+                }
                 Some(Stop::Hot(id)) => self.heat(machine, id),
                 Some(Stop::Lookup) => Last::Other,
             };
@@ -168,18 +202,18 @@ impl<T: Tier> Translated<T> {
     }
 
     /// Runs translated code from pc on; `None` when there can be none.
-    fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64) -> Option<Stop> {
+    fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64, until_order: u64) -> Option<Stop> {
         let budget = pause - machine.hart.instructions;
-        match self.tier.run(machine, budget) {
+        match self.tier.run(machine, (until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS)) {
             Some(Ran::Step) => return Some(Stop::Step),
             Some(Ran::Elsewhere) => return Some(Stop::Lookup),
             Some(Ran::Budget) => return Some(Stop::Budget),
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(match T::HOT {
-            None => block_run::run::<false>(&mut self.cache, machine, id, budget, 0),
-            Some(hot) => block_run::run::<true>(&mut self.cache, machine, id, budget, hot),
+        Some(match T::IS_ACTIVE {
+            false => block_run::run::<false>(&mut self.cache, machine, id, budget, 0),
+            true => block_run::run::<true>(&mut self.cache, machine, id, budget, self.tier.hot()),
         })
     }
 
@@ -199,10 +233,13 @@ impl<T: Tier> Translated<T> {
 
     /// Block `id`, at pc, is hot.
     fn heat(&mut self, machine: &Machine, id: BlockId) -> Last {
-        let hot = T::HOT.unwrap_or(u32::MAX);
-        // One entry short of hot, the block leads to its compiled code whenever it is entered.
-        let is_compiled = self.tier.compile(&self.cache, machine);
-        self.cache.blocks[id as usize].heat = if is_compiled { hot - 1 } else { hot };
+        let hot = self.tier.hot();
+        self.cache.blocks[id as usize].heat = match self.tier.compile(&self.cache, machine) {
+            // One entry short of hot, the block leads to its compiled code whenever it is entered.
+            Verdict::Compiled => hot - 1,
+            Verdict::Later => 0,
+            Verdict::Never => hot,
+        };
         Last::Other
     }
 

@@ -82,6 +82,8 @@ pub(super) const MAX_STEPS: u32 = 64;
 const MAX_OPS: usize = 1 << 21;
 /// 32 MiB of blocks.
 const MAX_BLOCKS: usize = 1 << 20;
+/// The most targets of one JALR that are kept for the compiler to choose from.
+const MAX_SEEN_JUMPS: usize = 32;
 /// 32 KiB of jump targets.
 const JUMPS: usize = 4096;
 
@@ -92,6 +94,7 @@ pub(super) struct Cache {
     pub jumps: Jumps,
     ids: HashMap<(Addr, Mode), BlockId>,
     pages: HashMap<PageNo, Vec<BlockId>>,
+    seen_jumps: HashMap<Addr, Vec<Addr>>,
     /// Changes when everything is dropped and block numbers lose their meaning.
     pub generation: u64,
     /// The registers while a block runs, behind them room for every index that a `u8` can be.
@@ -106,6 +109,7 @@ impl Cache {
             jumps: Jumps(Box::new([(0, NO_BLOCK); JUMPS])),
             ids: HashMap::new(),
             pages: HashMap::new(),
+            seen_jumps: HashMap::new(),
             generation: 0,
             regs: Box::new([0; 256]),
         };
@@ -122,6 +126,7 @@ impl Cache {
         self.blocks.push(Block::gone(0));
         self.jumps.0.fill((0, NO_BLOCK));
         self.ids.clear();
+        self.seen_jumps.clear();
         self.pages.clear();
     }
 
@@ -151,7 +156,23 @@ impl Cache {
 
     /// The operations of `block`, the one that ends it included.
     pub fn ops_of(&self, block: &Block) -> &[BlockOp] {
-        &self.ops[block.first as usize..][..block.steps as usize + 1]
+        let ops = &self.ops[block.first as usize..];
+        let steps = block.steps as usize;
+        let ends_in_jump = steps > 0 && ops[steps - 1].code.is_jump();
+        &ops[..steps + usize::from(!ends_in_jump)]
+    }
+
+    /// A JALR in the block at `from` went to `to`, for the first time in a while.
+    pub fn note_seen(&mut self, from: Addr, to: Addr) {
+        let seen = self.seen_jumps.entry(from).or_default();
+        if seen.len() < MAX_SEEN_JUMPS && !seen.contains(&to) {
+            seen.push(to);
+        }
+    }
+
+    /// Some of the addresses that the JALR of the block at `from` went to.
+    pub fn seen_jumps(&self, from: Addr) -> impl Iterator<Item = Addr> {
+        self.seen_jumps.get(&from).into_iter().flatten().copied()
     }
 
     /// Drops the operations of the blocks in `page`.
@@ -248,7 +269,7 @@ fn translate_ops(mem: &Memory, mode: Mode, block: &mut Block, cuts: &BTreeSet<Ad
 
 impl Code {
     /// Whether the block ends with this operation.
-    const fn is_jump(self) -> bool {
+    pub const fn is_jump(self) -> bool {
         use Code::*;
         matches!(self, Beq | Bne | Blt | Bge | Bltu | Bgeu | Jal | Jalr)
     }

@@ -17,8 +17,8 @@ pub(super) enum Stop {
     Lookup,
     /// A side of this block leads to pc, to a block not linked yet.
     Link(BlockId, usize),
-    /// JALR went to pc.
-    Jump,
+    /// The JALR of this block went to pc.
+    Jump(BlockId),
     /// This block, at pc, is hot.
     Hot(BlockId),
 }
@@ -115,7 +115,7 @@ pub(super) fn run<const HEAT: bool>(
                     regs[$op.rd as usize] = blocks[id as usize].targets[0];
                     let next = jumps.target(mode, target);
                     if next == NO_BLOCK {
-                        break 'run (Stop::Jump, target);
+                        break 'run (Stop::Jump(id), target);
                     }
                     id = next;
                     continue 'run;

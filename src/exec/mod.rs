@@ -8,6 +8,16 @@ mod any;
 mod block;
 mod block_code;
 mod block_run;
+#[cfg(feature = "jit")]
+mod jit;
+#[cfg(feature = "jit")]
+mod jit_access;
+#[cfg(feature = "jit")]
+mod jit_call;
+#[cfg(feature = "jit")]
+mod jit_emit;
+#[cfg(feature = "jit")]
+mod jit_region;
 pub mod ops;
 mod step;
 
@@ -16,6 +26,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use any::{AnyEngine, EngineKind};
 pub use block::{Block, Translated};
+#[cfg(feature = "jit")]
+pub use jit::{Compiled, Jit};
 pub use step::Step;
 
 use crate::ecall::{Halt, Host};

@@ -141,6 +141,12 @@ impl Memory {
         (self.ram.views(), &self.notes)
     }
 
+    /// The first byte of memory and the first note, for generated code.
+    #[cfg(feature = "jit")]
+    pub(crate) fn raw_parts(&mut self) -> (*mut u8, *const u8) {
+        (std::ptr::from_mut(self.ram.words_mut()).cast(), self.notes.as_ptr())
+    }
+
     /// The words of `page`, zeros if it does not exist.
     pub fn page(&self, page: PageNo) -> &Page {
         &self.ram.words().as_chunks().0[page.index()]

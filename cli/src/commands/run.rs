@@ -74,6 +74,8 @@ enum EngineArg {
     Step,
     /// Blocks of decoded instructions
     Block,
+    /// Blocks, and compiled code for the hot ones
+    Jit,
 }
 
 impl EngineArg {
@@ -82,6 +84,7 @@ impl EngineArg {
             EngineArg::Auto => EngineKind::FASTEST,
             EngineArg::Step => EngineKind::Step,
             EngineArg::Block => EngineKind::Block,
+            EngineArg::Jit => EngineKind::Jit,
         }
     }
 }
@@ -237,7 +240,9 @@ fn fault_outcome(report: &FaultReport) -> FaultOutcome {
 fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome) -> Result<(), Error> {
     if let Some(report) = report {
         let kernel = if args.program.kernel == "default" { "" } else { &format!(" --kernel {}", args.program.kernel) };
-        eprintln!("{}", report.text(&format!("lockstep gdb {}{kernel} --at-fault", args.program.elf.display())));
+        // As the user typed it, so that the line can be pasted.
+        let command = std::env::args().next().unwrap_or_else(|| "lockstep".into());
+        eprintln!("{}", report.text(&format!("{command} gdb {}{kernel} --at-fault", args.program.elf.display())));
     }
     match exit {
         Exit::Order => eprintln!("stopped: --max-cycles {} reached at pc 0x{:08x}", outcome.cycles, outcome.pc),

@@ -23,7 +23,7 @@ pub fn judge(test: &Test, engine: &EngineColumn, coverage: &mut Coverage) -> Cel
         Ok(machine) => machine,
         Err(error) => return Cell::fail(error.to_string(), 0),
     };
-    let spec_start = (test.end == End::Spec).then(|| start.clone());
+    let spec_start = matches!(test.end, End::Spec { .. }).then(|| start.clone());
     let Run { machine, host, exit } = run(test, engine, start, coverage);
     let wrong = match &spec_start {
         Some(start) => spec::difference(start, &machine, exit),
@@ -57,8 +57,8 @@ pub fn run(test: &Test, engine: &EngineColumn, mut machine: Machine, coverage: &
 /// Where a run must be stopped because the test's own end is not one of the machine's.
 fn stops(test: &Test, machine: &Machine) -> Option<BTreeSet<Addr>> {
     match &test.end {
-        End::Terminate { .. } | End::Fault { .. } | End::Spec => None,
-        End::Signature { halt, .. } => Some([*halt].into()),
+        End::Terminate { .. } | End::Fault { .. } | End::Spec { halt: None } => None,
+        End::Signature { halt, .. } | End::Spec { halt: Some(halt) } => Some([*halt].into()),
         End::Ecall { .. } => Some(ecalls(machine)),
     }
 }

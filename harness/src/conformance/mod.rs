@@ -70,6 +70,7 @@ pub fn run(options: &Options, progress: Progress<'_>) -> Result<Report, Error> {
     let columns = columns(options)?;
     let tests: Vec<&Test> =
         suites.iter().flat_map(|suite| &suite.tests).filter(|test| is_wanted(options, test)).collect();
+    let tests = exact(options, tests)?;
     let (cells, coverage) = fill(&tests, &columns, progress);
     let mut report = summarise(options, &suites, &columns, &tests, cells, &expected);
     report.count_coverage(coverage, is_whole(options));
@@ -103,10 +104,22 @@ fn is_whole(options: &Options) -> bool {
 }
 
 fn is_wanted(options: &Options, test: &Test) -> bool {
-    options.filter.as_ref().is_none_or(|part| test.id().contains(part))
+    options.filter.as_ref().is_none_or(|part| test.id().contains(part.as_str()))
 }
 
 const NO_PANIC: &str = "no worker panics while it holds the lock";
+
+/// The one test that is called exactly as the filter says, if there is one, else all that were found.
+fn exact<'a>(options: &Options, tests: Vec<&'a Test>) -> Result<Vec<&'a Test>, Error> {
+    let Some(filter) = &options.filter else { return Ok(tests) };
+    if tests.is_empty() {
+        return Err(Error::new(format!("no test is called {filter}; target/conformance/report.json lists them")));
+    }
+    match tests.iter().find(|test| test.id() == *filter) {
+        Some(test) => Ok(vec![*test]),
+        None => Ok(tests),
+    }
+}
 
 /// The cells of every test, in the order of `tests`. The result does not depend on the threads.
 fn fill(tests: &[&Test], columns: &[Box<dyn Column>], progress: Progress<'_>) -> (Vec<Vec<Cell>>, Coverage) {
@@ -170,7 +183,8 @@ fn summarise(
     let broken = suites.iter().filter_map(|suite| suite.problem.clone());
     let mut problems: Vec<Error> = broken.collect();
     if is_whole(options) && problems.is_empty() {
-        problems.extend(expected.stale(&used).into_iter().map(Error::new));
+        let names: Vec<&str> = suites.iter().map(|suite| suite.suite.name.as_str()).collect();
+        problems.extend(expected.stale(&used, &names).into_iter().map(Error::new));
     }
     let suites = suites.iter().map(|suite| SuiteReport::of(suite, &rows)).collect();
     let mut report = Report::new(columns, suites, rows, problems);

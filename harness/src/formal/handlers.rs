@@ -51,7 +51,7 @@ enum Expectation {
     Proof,
     /// A counterexample, where the mutant run natively differs from the specification.
     WrongValue,
-    /// A counterexample, where the IR is poison or undefined.
+    /// A counterexample, where the IR is poison, undefined, or another value.
     Poison,
 }
 
@@ -180,7 +180,7 @@ impl Check {
         let entry = Entry::new(layer, &self.name, &self.claim(), method, cpu_seconds, Outcome::from_finding(finding));
         Entry {
             instructions: self.instructions.clone(),
-            proofs: answers.iter().map(|answer| self.proof(answer)).collect(),
+            proofs: answers.iter().map(|answer| proof(&self.name, answer)).collect(),
             vacuity: Some("satisfiable at the probe, with the values of the compiled code".to_string())
                 .filter(|_| answers.iter().all(|answer| self.probe_finding(answer).is_none())),
             ..entry
@@ -199,22 +199,6 @@ impl Check {
         }
     }
 
-    fn proof(&self, answer: &Answer) -> Proof {
-        Proof {
-            solver: answer.solver.clone(),
-            version: answer.version.clone(),
-            query: format!("{}.smt2", self.name),
-            query_sha256: answer.query_sha256.clone(),
-            verdict: match answer.verdict {
-                Verdict::Unsat => "unsat",
-                Verdict::Sat(_) => "sat",
-                Verdict::Undecided(_) => "undecided",
-            },
-            cpu_seconds: answer.cpu_seconds,
-            is_cached: answer.is_cached,
-        }
-    }
-
     /// What is wrong with the verdict, if anything is.
     fn finding(&self, answer: &Answer) -> Option<String> {
         let solver = &answer.solver;
@@ -227,7 +211,9 @@ impl Check {
                 let is_replayed = match expectation {
                     Expectation::Proof => false,
                     Expectation::WrongValue => replay.native != replay.expected,
-                    Expectation::Poison => replay.is_poison || replay.is_undefined,
+                    Expectation::Poison => {
+                        replay.is_poison || replay.is_undefined || replay.translated != Some(replay.expected.into())
+                    }
                 };
                 (!is_replayed).then(|| format!("{solver}: {}", replay.describe(self)))
             }
@@ -267,6 +253,23 @@ impl Check {
     }
 }
 
+/// The answer of a solver about the query `name`, for the report.
+pub(super) fn proof(name: &str, answer: &Answer) -> Proof {
+    Proof {
+        solver: answer.solver.clone(),
+        version: answer.version.clone(),
+        query: format!("{name}.smt2"),
+        query_sha256: answer.query_sha256.clone(),
+        verdict: match answer.verdict {
+            Verdict::Unsat => "unsat",
+            Verdict::Sat(_) => "sat",
+            Verdict::Undecided(_) => "undecided",
+        },
+        cpu_seconds: answer.cpu_seconds,
+        is_cached: answer.is_cached,
+    }
+}
+
 /// A counterexample on concrete values.
 struct Replay {
     args: Vec<String>,
@@ -292,7 +295,7 @@ impl Replay {
             format!("{at}: the compiled {name} {what} (replayed on its IR)")
         } else {
             format!(
-                "{at}: a counterexample that does not replay: both give 0x{native:08x}; suspect the translator or the solver"
+                "{at}: a counterexample that does not replay: both give 0x{native:08x}; the command may be older than src/exec/ops.rs (`make formal` builds both), or the translator or the solver is wrong"
             )
         }
     }

@@ -37,6 +37,12 @@ impl<E: Engine> Emulator<E> {
         self.written();
     }
 
+    /// Replaces the registers of the current mode; x0 stays 0.
+    pub fn set_registers(&mut self, x: &[u32; 32]) {
+        let mode = self.machine.hart.mode;
+        self.machine.hart.file_mut(mode)[1..32].copy_from_slice(&x[1..]);
+    }
+
     /// Runs until step `order`, showing every step to `sink`.
     pub fn run_until(&mut self, order: u64, host: &mut dyn Host, sink: &mut impl Sink) -> Exit {
         self.engine.run(&mut self.machine, host, Until::order(order), sink)

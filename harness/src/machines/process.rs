@@ -65,11 +65,13 @@ impl Process {
         match self.messages.recv_timeout(self.patience) {
             Ok(message) => Ok(message),
             Err(RecvTimeoutError::Disconnected) => Err(self.died()),
-            Err(RecvTimeoutError::Timeout) => {
-                self.kill();
-                Err(Failure::Hung(format!("{}: no answer in {} s", self.name, self.patience.as_secs())))
-            }
+            Err(RecvTimeoutError::Timeout) => Err(self.hung()),
         }
+    }
+
+    fn hung(&mut self) -> Failure {
+        self.kill();
+        Failure::Hung(format!("{}: no answer in {} s", self.name, self.patience.as_secs()))
     }
 
     /// A failure that says how the process ended.
@@ -142,10 +144,10 @@ pub fn run_to_end(name: &str, command: &mut Command, input: &[u8], limit: Durati
     // A program that does not read its input to the end is none of our business.
     let _ = process.send(input);
     process.stdin = None;
-    let stdout = match process.receive() {
+    let stdout = match process.messages.recv_timeout(limit) {
         Ok(stdout) => stdout,
-        Err(Failure::Died(_)) => Vec::new(),
-        Err(other) => return Err(other),
+        Err(RecvTimeoutError::Disconnected) => Vec::new(),
+        Err(RecvTimeoutError::Timeout) => return Err(process.hung()),
     };
     let code = wait(&mut process, limit)?;
     let stderr = process.stderr.recv_timeout(Duration::from_secs(1)).unwrap_or_default();

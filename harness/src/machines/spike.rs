@@ -5,13 +5,11 @@ use std::process::Command;
 
 use lockstep::ecall::Host;
 use lockstep::hart::Machine;
-use lockstep::isa::Reg;
 use lockstep::map::{self, Addr, Mode};
-use lockstep::trace::{RegAccess, Retired};
-use lockstep_spec::encdec::decode;
+use lockstep::trace::Retired;
 
 use super::process::{PATIENCE, Process, references_folder};
-use crate::adapters::{access_kind, access_of, writes_rd};
+use crate::adapters::seen;
 use crate::machine::{Delta, Failure, Frame, Progress, Raised, Reference, Scope, State, Stop, Touched, machine_state};
 
 /// The version of the package that `make references` fetches.
@@ -137,29 +135,6 @@ fn counted(command: u8, steps: u64) -> Vec<u8> {
     [&[command], &steps.to_le_bytes()[..]].concat()
 }
 
-/// The record of the step that the shim saw as pc, insn, next pc, rd, address, stored word.
-fn retired(order: u64, [pc, insn, next_pc, rd_value, addr, stored]: [u32; 6]) -> Retired {
-    let instruction = decode(insn);
-    let rd = instruction.filter(|instruction| writes_rd(instruction.op)).map(|instruction| instruction.rd);
-    let mem = instruction.as_ref().and_then(access_kind).map(|(width, is_store)| {
-        let data = if is_store { stored } else { rd_value };
-        access_of(addr, width, is_store, data & (u32::MAX >> (32 - 8 * width.bytes())))
-    });
-    Retired {
-        order,
-        pc,
-        insn,
-        next_pc,
-        mode: Mode::Machine,
-        next_mode: Mode::Machine,
-        rs1: None,
-        rs2: None,
-        rd: rd.map(|rd| RegAccess { reg: Reg::new(rd), value: rd_value }),
-        mem,
-        trap: None,
-    }
-}
-
 impl Reference for Spike {
     fn name(&self) -> &str {
         "spike"
@@ -205,7 +180,7 @@ impl Reference for Spike {
             for field in &mut record {
                 *field = answer.word()?;
             }
-            records.push(retired(order, record));
+            records.push(seen(order, record));
         }
         self.touched = None;
         self.report(&mut answer)

@@ -57,7 +57,11 @@ impl Query {
         for (name, width) in term::variables(&roots) {
             let _ = writeln!(text, "(assert (= {name} {:?}))", Term::bits(width, probe[&name]));
         }
-        let _ = writeln!(text, "(check-sat)\n(get-value ({}))\n(pop 1)", OUTPUTS[..outputs.len()].join(" "));
+        text += "(check-sat)\n";
+        if !outputs.is_empty() {
+            let _ = writeln!(text, "(get-value ({}))", OUTPUTS[..outputs.len()].join(" "));
+        }
+        text += "(pop 1)\n";
         let goal_name = &names[outputs.len()];
         let _ = writeln!(text, "; The proof: no counterexample.\n(assert (not {goal_name}))\n(check-sat)");
         Query { text, inputs, probe }

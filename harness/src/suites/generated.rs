@@ -45,6 +45,7 @@ pub fn tests(suite: &str) -> Vec<Test> {
         tests.push(edges(mode).test(suite, format!("edges{suffix}")));
     }
     tests.push(cells().test(suite, "cells".into()));
+    tests.push(services().test(suite, "services".into()));
     tests.push(user_traps().test(suite, "traps-user".into()));
     tests.push(illegal_words().test(suite, "illegal-user".into()));
     tests.extend(machine_traps().into_iter().map(|(name, builder)| builder.test(suite, format!("traps/{name}"))));
@@ -126,7 +127,7 @@ impl Builder {
             suite: suite.into(),
             name,
             program,
-            end: End::Spec,
+            end: End::Spec { halt: None },
             stdin: Vec::new(),
             stdout: None,
             clauses: Vec::new(),
@@ -397,6 +398,25 @@ fn cells() -> Builder {
     builder
 }
 
+/// write in every length of a few words, whose cost counts (TIME-2), and the registers that an image begins with.
+fn services() -> Builder {
+    const WRITE: u32 = 2;
+    let mut builder = Builder::new(Mode::Machine);
+    builder.chunks.push((map::MACHINE_REGS + 4 * 20, vec![0x2020_2020, 0x2121_2121]));
+    builder.chunks.push((map::USER_REGS + 4 * 20, vec![0x4040_4040]));
+    builder.keep(20);
+    builder.keep(21);
+    for len in (0..=9).chain([1023, 1024]) {
+        builder.set(17, WRITE);
+        builder.set(10, 1);
+        builder.set(11, DATA + len);
+        builder.set(12, len);
+        builder.word(ECALL);
+        builder.keep(10);
+    }
+    builder
+}
+
 /// Each trap of each instruction, as a set-up and the word that raises.
 fn trap_words(op: Op) -> Vec<(&'static str, u32, u32)> {
     let (a, b) = if matches!(op, Op::Bne | Op::Blt | Op::Bltu) { (10, 9) } else { (9, 9) };
@@ -460,7 +480,7 @@ fn machine_traps() -> Vec<(String, Builder)> {
 fn illegal_words() -> Builder {
     const WORDS: usize = 2000;
     let mut builder = Builder::new(Mode::User);
-    let mut random = Random(0x111e_6a1);
+    let mut random = Random(0x0111_e6a1);
     let near = |op: Op, bit: u32, fill: u32| ((fill & !op.row().mask) | op.row().pattern) ^ (1 << bit);
     let rows = Op::ALL.into_iter().flat_map(|op| (0..32).map(move |bit| (op, bit)));
     let mut words: Vec<u32> = rows.flat_map(|(op, bit)| [near(op, bit, 0), near(op, bit, 0x00c5_8500)]).collect();

@@ -49,6 +49,13 @@ pub struct Test {
 pub enum Program {
     /// An ELF file under kernel `none` (ELF-9).
     MachineElf(PathBuf),
+    /// An ELF file in machine mode, started at another address than its entry.
+    ElfFrom {
+        /// The file.
+        path: PathBuf,
+        /// The pc of the first step.
+        start: Addr,
+    },
     /// An ELF file under the default kernel.
     UserElf(PathBuf),
     /// Words that a generator of ours made.
@@ -100,7 +107,10 @@ pub enum End {
         registers: Vec<(Reg, u32)>,
     },
     /// What the executable specification comes to on the same image: the same end in the same state.
-    Spec,
+    Spec {
+        /// Where both are stopped, if the program does not end by itself.
+        halt: Option<Addr>,
+    },
     /// pc reaches `halt`, and memory holds these words from `start` on.
     Signature {
         /// Where the program is done.
@@ -133,10 +143,14 @@ impl Test {
         let (path, kernel) = match &self.program {
             Program::MachineElf(path) => (path, Kernel::None),
             Program::UserElf(path) => (path, Kernel::Default),
+            Program::ElfFrom { path, .. } => (path, Kernel::None),
             Program::Hex { path, start } => return hex::machine(path, &read(path)?, *start),
             Program::Generated { chunks, start, mode } => return generated_machine(chunks, *start, *mode),
         };
-        let image = loader::load(&read(path)?, kernel).map_err(|error| Error::file(path, error))?;
+        let mut image = loader::load(&read(path)?, kernel).map_err(|error| Error::file(path, error))?;
+        if let Program::ElfFrom { start, .. } = &self.program {
+            image.memory.set_word(map::SUSPEND_PC, *start);
+        }
         image.machine().map_err(|error| Error::file(path, error))
     }
 }
