@@ -1,4 +1,4 @@
-//! Has cargo compile the wrappers of `harness/examples/exec_ops.rs` and finds their LLVM IR.
+//! Has cargo compile the wrappers of `cli/examples/exec_ops.rs` and finds their LLVM IR.
 //!
 //! Cargo builds the wrappers in the release profile against the same library `lockstep` as it
 //! links into the command; a change of `src/exec/ops.rs` makes it compile both anew.
@@ -19,7 +19,7 @@ pub const COMPILER: &str = "rustc version 1.95.0 ";
 pub fn compile() -> Result<String, FormalError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["rustc", "--quiet", "--release", "--package", "lockstep-harness", "--example", "exec_ops"])
+        .args(["rustc", "--quiet", "--release", "--package", "lockstep-cli", "--example", "exec_ops"])
         .args(["--message-format", "json-render-diagnostics", "--"])
         // One codegen unit gives one IR file.
         .args(["--emit", "llvm-ir", "-C", "codegen-units=1"])
@@ -33,7 +33,7 @@ pub fn compile() -> Result<String, FormalError> {
         .ok_or_else(|| FormalError::Extraction("cargo named no artifact of exec_ops".to_string()))?;
     fs::read_to_string(&path).map_err(|error| {
         FormalError::Extraction(format!(
-            "{}: {error}; `cargo clean --release -p lockstep-harness` makes cargo write it again",
+            "{}: {error}; `cargo clean --release -p lockstep-cli` makes cargo write it again",
             path.display()
         ))
     })

@@ -1,5 +1,5 @@
 //! The functions of `lockstep::exec::ops`: the one list, from which both the wrappers whose IR is
-//! proved (`harness/examples/exec_ops.rs`) and the table for running them natively are made.
+//! proved (`cli/examples/exec_ops.rs`) and the table for running them natively are made.
 
 use lockstep::exec::ops;
 

@@ -119,6 +119,7 @@ impl Term {
     }
 
     /// Negation of a truth value.
+    #[allow(clippy::should_implement_trait, reason = "the name is SMT-LIB's, beside `and` and `or`")]
     pub fn not(self) -> Term {
         match self.constant() {
             Some(value) => Term::truth(value == 0),
