@@ -158,6 +158,10 @@ fn logged_differences(ours: &Retired, theirs: &Retired) -> Vec<Difference> {
     let mut theirs = comparable(theirs, Scope::Instructions);
     // The pc of the next line tells.
     theirs.next_pc = ours.next_pc;
+    // A log names the place of a trap, not always the word there.
+    if theirs.trap.is_some() && theirs.insn == 0 {
+        theirs.insn = ours.insn;
+    }
     // A machine ECALL retires here and is a trap to a simulator without our machine.
     if decode(ours.insn).is_some_and(|insn| insn.op == Op::Ecall) {
         (ours.trap, theirs.trap) = (None, None);

@@ -1,5 +1,16 @@
 //! Spike's command line: its log.
 
+mod common;
+
+use common::{i, machine, mixer};
+use lockstep::ecall::NoHost;
+use lockstep::exec::{Engine, Exit, Step, Until};
+use lockstep::isa::Op;
+use lockstep::map::Mode;
+use lockstep::trace::Retired;
+use lockstep_harness::lockstep::{Verdict, run_along};
+use lockstep_harness::machines::emulator::Emulator;
+use lockstep_harness::machines::log::{Log, bare};
 use lockstep_harness::machines::spike_cli::parse;
 
 const LOG: &str = "\
@@ -35,5 +46,46 @@ fn names_the_line_that_cannot_be_read() {
         ["core   0: 3 0x00010000 (nonsense)", "core   0: exception odd_name, epc 0x0", "core   0: 3 0x0 (0x0) x77 0x0"]
     {
         assert!(parse(&format!("\n{wrong}")).expect_err(wrong).starts_with("line 2: "));
+    }
+}
+
+/// Runs `program` along `log`.
+fn along(program: &[u32], steps: Vec<Retired>) -> Verdict {
+    let mut leader = Emulator::new("step", Step::new, machine(Mode::Machine, program));
+    run_along(&mut leader, &mut NoHost, "log", &Log { registers: [0; 32], steps })
+}
+
+/// The trace depth: a log that differs in one field of one step is found there.
+#[test]
+fn a_difference_in_a_log_is_found_at_its_step() {
+    let program = mixer(10);
+    let mut log: Vec<Retired> = Vec::new();
+    Step::new().run(&mut machine(Mode::Machine, &program), &mut NoHost, Until::END, &mut log);
+    assert!(matches!(along(&program, log.clone()), Verdict::Agreed(agreed) if agreed.steps == log.len() as u64));
+    let spoil: [(usize, fn(&mut Retired)); 3] = [
+        (50, |step| step.insn ^= 0x80),
+        (61, |step| step.pc += 4),
+        (12, |step| step.mem.as_mut().expect("a store").wdata ^= 1),
+    ];
+    for (index, spoil) in spoil {
+        let mut log = log.clone();
+        spoil(&mut log[index]);
+        let Verdict::Diverged(found) = along(&program, log) else { panic!("not found at {index}") };
+        assert_eq!((found.order, found.differences.len()), (index as u64, 1), "{found}");
+    }
+}
+
+/// TRAP-4: a fault that ends our run must be the simulator's trap at the same place.
+#[test]
+fn the_fault_at_the_end_of_a_log_is_compared() {
+    let program = [i(Op::Lw, 5, 0, 0)];
+    let trap = |number, pc| Retired {
+        trap: lockstep_harness::machine::cause_of(number),
+        ..bare(pc, program[0], Mode::Machine)
+    };
+    let agreed = along(&program, vec![trap(5, 0x1_0000)]);
+    assert!(matches!(agreed, Verdict::Agreed(agreed) if matches!(agreed.exit, Some(Exit::Fault(_)))));
+    for wrong in [trap(7, 0x1_0000), trap(5, 0x1_0004), bare(0x1_0000, program[0], Mode::Machine)] {
+        assert!(matches!(along(&program, vec![wrong]), Verdict::Diverged(_)), "{wrong:?}");
     }
 }

@@ -266,6 +266,8 @@ fn replay_line(args: &Args, name: &str, divergence: &Divergence) -> String {
     if let Some(input) = &args.input {
         line += &format!(" --input {}", input.display());
     }
+    // A simulator that runs the file by itself begins at the beginning.
+    let first = if LOGGED.contains(&name) { 0 } else { first };
     line + &format!(" --range {first}..{end} --diff {name} --depth step")
 }
 
