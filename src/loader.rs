@@ -145,6 +145,8 @@ fn install_kernel(image: &mut Image, program: &Elf<'_>, bytes: &[u8]) -> Result<
 fn install_v2_kernel(image: &mut Image, program: &Elf<'_>, bytes: &[u8]) -> Result<(), Problem> {
     let kernel = Elf::parse(bytes, Window::BARE)?;
     if !Window::KERNEL.holds(kernel.entry, kernel.entry) {
+        // No kernel at all: the place of its segments says so better than its entry.
+        Elf::parse(bytes, Window::KERNEL)?;
         return Err(Problem::EntryRegion { entry: kernel.entry, allowed: Window::KERNEL.name });
     }
     for segment in &kernel.segments {
