@@ -62,7 +62,8 @@ fn a_difference_in_a_log_is_found_at_its_step() {
     let mut log: Vec<Retired> = Vec::new();
     Step::new().run(&mut machine(Mode::Machine, &program), &mut NoHost, Until::END, &mut log);
     assert!(matches!(along(&program, log.clone()), Verdict::Agreed(agreed) if agreed.steps == log.len() as u64));
-    let spoil: [(usize, fn(&mut Retired)); 3] = [
+    type Spoil = fn(&mut Retired);
+    let spoil: [(usize, Spoil); 3] = [
         (50, |step| step.insn ^= 0x80),
         (61, |step| step.pc += 4),
         (12, |step| step.mem.as_mut().expect("a store").wdata ^= 1),
