@@ -20,6 +20,7 @@ pub mod prover;
 pub mod receipt;
 #[cfg(feature = "prover")]
 pub mod segment;
+pub mod statics;
 pub mod verifier;
 #[cfg(feature = "prover")]
 pub mod witness;

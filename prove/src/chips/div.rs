@@ -77,6 +77,8 @@ impl<X: p3_field::PrimeCharacteristicRing> DivRow<Expr<X>> {
         super::sign_bit(b, real, &divisor[1], &self.sign[1]);
         b.zero("sign of the dividend", is_signed * &self.sign[0] - &self.extend[0]);
         b.zero("sign of the divisor", is_signed * &self.sign[1] - &self.extend[1]);
+        // Products of booleans.
+        self.extend.iter().for_each(|extend| b.known(extend.clone(), 1));
         super::booleans(b, &[self.q_negative.clone(), self.r_negative.clone(), self.by_zero.clone()]);
         b.zero("an unsigned quotient is not negative", &self.q_negative * is_signed.not());
         // The remainder is 0 or has the sign of the dividend.

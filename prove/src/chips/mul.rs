@@ -53,6 +53,8 @@ impl Mul {
         super::sign_bit(b, real, &y[1], &sign[1]);
         b.zero("mulh and mulhsu take rs1 as signed", (is_mulh + is_mulhsu) * &sign[0] - &extend[0]);
         b.zero("mulh takes rs2 as signed", is_mulh * &sign[1] - &extend[1]);
+        // Products of booleans.
+        extend.iter().for_each(|extend| b.known(extend.clone(), 1));
         step.read(b, real, rs1, RS1, &Read { value: x, t_prev: row.b_t_prev.clone() });
         step.read(b, real, rs2, RS2, &Read { value: y, t_prev: row.c_t_prev.clone() });
         let columns = convolve(&row.b, &extend[0], &row.c, &extend[1]);

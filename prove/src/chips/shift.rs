@@ -79,6 +79,8 @@ impl Shift {
         let bytes = &by[0] + &by[1] * 2 + &by[2] * 3;
         b.interact(Bus::Amount, Times::Send(real.clone()), [c.value[0].clone(), bits + bytes * 8]);
         b.zero("power is 2^bits", (&bit[0] + 1) * (&bit[1] * 3 + 1) * (&bit[2] * 15 + 1) - power);
+        // 2^bits or 2^(8 - bits), by the two constraints below.
+        b.known(multiplier.clone(), 256);
         b.when("left by 2^bits", is_sll.clone(), multiplier - power);
         b.when("right by 2^(8 - bits)", is_right.clone(), multiplier * power - 256);
         for i in 0..4 {
