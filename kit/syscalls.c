@@ -114,15 +114,16 @@ int isatty(int fd)
 /* Moves the end of the heap, and returns where it was. */
 void *sbrk(ptrdiff_t increment)
 {
-    static long end;
+    static uintptr_t end;
     if (end == 0)
-        end = raw_ecall(NUMBER_BRK, 0, 0, 0);
-    long start = end;
-    if (raw_ecall(NUMBER_BRK, start + increment, 0, 0) != start + increment) {
+        end = (uintptr_t)raw_ecall(NUMBER_BRK, 0, 0, 0);
+    uintptr_t start = end, wanted = start + (uintptr_t)increment;
+    int wraps = increment > 0 && wanted < start;
+    if (wraps || (uintptr_t)raw_ecall(NUMBER_BRK, (long)wanted, 0, 0) != wanted) {
         errno = ENOMEM;
         return (void *)-1;
     }
-    end = start + increment;
+    end = wanted;
     return (void *)start;
 }
 

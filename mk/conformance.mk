@@ -3,3 +3,7 @@
 .PHONY: conformance
 conformance: build ## run the official tests on every engine: target/conformance/report.json
 	$(LOCKSTEP) conformance
+
+.PHONY: mutants
+mutants: ## seed bugs in a copy of the core; which suite finds each: target/mutants/report.json
+	$(CARGO) run -q -p lockstep-harness --example mutants

@@ -66,8 +66,17 @@ pub mod trace;
 
 pub mod exec;
 
+pub mod snapshot;
+
+pub mod timeline;
+
 pub mod kernel;
 
 pub mod loader;
 
 pub mod symbols;
+
+#[cfg(feature = "risc0")]
+pub mod risc0;
+
+pub mod gdb;

@@ -1,4 +1,4 @@
-//! ELF files to images (clauses ELF-1 to ELF-9).
+//! ELF files to images (clauses ELF-1 to ELF-10).
 //!
 //! Everything a file can get wrong is a [`LoadError`] that names the place and the rule.
 
@@ -91,6 +91,7 @@ pub enum Problem {
     EntryRegion { entry: Addr, allowed: &'static str },
     BootOutsideKernel(Addr),
     EntryWordTaken,
+    KernelOverlapsProgram { kernel: usize, program: usize, addr: Addr },
 }
 
 /// The most PT_LOAD segments of a file (ELF-3).
@@ -115,28 +116,58 @@ pub fn load(program: &[u8], kernel: Kernel<'_>) -> Result<Image, LoadError> {
     match kernel_elf {
         None => set_start(&mut image.memory, elf.entry),
         Some(bytes) => {
-            install_kernel(&mut image, bytes).map_err(|problem| LoadError { file: File::Kernel, problem })?;
+            install_kernel(&mut image, &elf, bytes).map_err(|problem| LoadError { file: File::Kernel, problem })?;
         }
     }
     Ok(image)
 }
 
-/// Adds the kernel to `image` and tells it where the program is (ELF-9).
-fn install_kernel(image: &mut Image, bytes: &[u8]) -> Result<(), Problem> {
+/// Whether `kernel` is made for RISC Zero: it finds the program's entry at 0x00010000 (ELF-9).
+pub fn is_v2_kernel(kernel: &[u8]) -> bool {
+    boot_cell(kernel).is_none()
+}
+
+/// Adds the kernel to `image`, which holds `program`, and tells it where the program is (ELF-9).
+fn install_kernel(image: &mut Image, program: &Elf<'_>, bytes: &[u8]) -> Result<(), Problem> {
+    let Some(cell) = boot_cell(bytes) else { return install_v2_kernel(image, program, bytes) };
     let elf = Elf::parse(bytes, Window::KERNEL)?;
     elf.place(&mut image.memory);
     set_start(&mut image.memory, elf.entry);
-    match boot_cell(bytes) {
-        Some(cell) if Region::of(cell) == Region::Kernel && cell.is_multiple_of(WORD_BYTES) => {
-            image.memory.set_word(cell, image.entry);
-            image.memory.set_word(cell + WORD_BYTES, image.break_start);
-        }
-        Some(cell) => return Err(Problem::BootOutsideKernel(cell)),
-        None if image.memory.word(map::USER_START) == 0 => image.memory.set_word(map::USER_START, image.entry),
-        None => return Err(Problem::EntryWordTaken),
+    if Region::of(cell) != Region::Kernel || !cell.is_multiple_of(WORD_BYTES) {
+        return Err(Problem::BootOutsideKernel(cell));
     }
+    image.memory.set_word(cell, image.entry);
+    image.memory.set_word(cell + WORD_BYTES, image.break_start);
     Ok(())
 }
+
+/// ELF-10: a kernel made for RISC Zero, under which the program's words win.
+fn install_v2_kernel(image: &mut Image, program: &Elf<'_>, bytes: &[u8]) -> Result<(), Problem> {
+    let kernel = Elf::parse(bytes, Window::BARE)?;
+    if !Window::KERNEL.holds(kernel.entry, kernel.entry) {
+        return Err(Problem::EntryRegion { entry: kernel.entry, allowed: Window::KERNEL.name });
+    }
+    for segment in &kernel.segments {
+        if let Some(other) = program.segments.iter().find(|other| !segment.holds_header && segment.overlaps(other)) {
+            let addr = segment.first.max(other.first);
+            return Err(Problem::KernelOverlapsProgram { kernel: segment.index, program: other.index, addr });
+        }
+        for (addr, word) in segment.words().filter(|(addr, _)| !program.holds(*addr)) {
+            image.memory.set_word(addr, word);
+        }
+    }
+    // The linker puts the ELF header where the entry goes; any other bytes there are the program's own.
+    let is_taken = program.holds(map::USER_START) && image.memory.word(map::USER_START) != ELF_MAGIC;
+    if is_taken {
+        return Err(Problem::EntryWordTaken);
+    }
+    image.memory.set_word(map::USER_START, image.entry);
+    set_start(&mut image.memory, kernel.entry);
+    Ok(())
+}
+
+/// The first word of an ELF file.
+const ELF_MAGIC: u32 = u32::from_le_bytes(*b"\x7fELF");
 
 /// MODE-1: a run starts in machine mode at `entry`.
 fn set_start(memory: &mut Memory, entry: Addr) {
@@ -185,6 +216,8 @@ struct Segment<'a> {
     /// Inclusive.
     last: Addr,
     bytes: &'a [u8],
+    /// Whether it holds the header of its own file.
+    holds_header: bool,
 }
 
 impl<'a> Elf<'a> {
@@ -215,6 +248,11 @@ impl<'a> Elf<'a> {
             segment.place(memory);
         }
     }
+
+    /// Whether the word at `addr` is in a segment.
+    fn holds(&self, addr: Addr) -> bool {
+        self.segments.iter().any(|segment| (segment.first..=segment.last).contains(&addr))
+    }
 }
 
 /// The heap begins at a multiple of this, the alignment of malloc (ELF-9).
@@ -223,11 +261,22 @@ const HEAP_ALIGN_BYTES: u32 = 16;
 impl Segment<'_> {
     /// ELF-8: bytes that are not in the file are zero already (MEM-2).
     fn place(&self, memory: &mut Memory) {
-        for (i, chunk) in self.bytes.chunks(WORD_BYTES as usize).enumerate() {
+        for (addr, word) in self.words() {
+            memory.set_word(addr, word);
+        }
+    }
+
+    /// The words in the file with their addresses; the last one may be short of bytes, which are zeros.
+    fn words(&self) -> impl Iterator<Item = (Addr, u32)> {
+        (0..).zip(self.bytes.chunks(WORD_BYTES as usize)).map(|(i, chunk)| {
             let mut word = [0; WORD_BYTES as usize];
             word[..chunk.len()].copy_from_slice(chunk);
-            memory.set_word(self.first + i as u32 * WORD_BYTES, u32::from_le_bytes(word));
-        }
+            (self.first + i * WORD_BYTES, u32::from_le_bytes(word))
+        })
+    }
+
+    fn overlaps(&self, other: &Segment<'_>) -> bool {
+        self.first <= other.last && other.first <= self.last
     }
 }
 
@@ -323,12 +372,12 @@ fn check_segment<'a>(
     let range = offset as usize..offset as usize + file_size as usize;
     let outside = Problem::SegmentOutsideFile { index, offset, file_size, file_bytes: file.len() };
     let bytes = file.get(range).ok_or(outside)?;
+    let holds_header = offset == 0 && file_size > 0;
     let last = addr.checked_add(memory_size - 1).ok_or(Problem::SegmentWraps { index, addr, memory_size })?;
     if !window.holds(addr, last) {
-        let holds_header = offset == 0 && file_size > 0;
         return Err(Problem::SegmentRegion { index, first: addr, last, allowed: window.name, holds_header });
     }
-    Ok(Segment { index, first: addr, last, bytes })
+    Ok(Segment { index, first: addr, last, bytes, holds_header })
 }
 
 impl std::error::Error for LoadError {}
@@ -420,6 +469,10 @@ impl fmt::Display for Problem {
             Problem::BootOutsideKernel(cell) => {
                 write!(f, "{BOOT_SYMBOL} at 0x{cell:08x} is not a word of kernel memory (ELF-9)")
             }
+            Problem::KernelOverlapsProgram { kernel, program, addr } => write!(
+                f,
+                "its segment {kernel} and segment {program} of the program overlap at 0x{addr:08x}; link the program elsewhere (ELF-10)"
+            ),
             Problem::EntryWordTaken => write!(
                 f,
                 "it wants the program's entry at 0x00010000, where the program has its own bytes; link the program above (ELF-9)"

@@ -131,29 +131,34 @@ impl Program {
     }
 }
 
+/// Where the program lies.
+const PROGRAM: Addr = 0x0002_0000;
 /// An address in user memory that nothing else uses.
 const BUFFER: Addr = 0x0100_0000;
 
 /// A program of one ECALL, and 16 KiB that end at an address that is not a multiple of 16.
 const SOURCE: &str = ".globl _start\n_start: ecall\n ebreak\n .bss\n .zero 0x4002\n";
+/// Its bytes, up to where its heap begins (ELF-9).
+const PROGRAM_BYTES: u32 = (8_u32 + 0x4002).next_multiple_of(16);
 
 fn image() -> Image {
-    loader::load(elf(), Kernel::Default).expect("the program loads")
+    static ELF: OnceLock<Vec<u8>> = OnceLock::new();
+    let elf = ELF.get_or_init(|| elf_at("ecall", PROGRAM));
+    loader::load(elf, Kernel::Default).expect("the program loads")
 }
 
-fn elf() -> &'static [u8] {
-    static ELF: OnceLock<Vec<u8>> = OnceLock::new();
-    ELF.get_or_init(|| {
-        let (source, elf) = (scratch("ecall.S"), scratch("ecall.elf"));
-        std::fs::write(&source, SOURCE).expect("the test's folder is writable");
-        let gcc = Command::new("riscv64-unknown-elf-gcc")
-            .args(["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-N,-Ttext=0x20000", "-o"])
-            .args([&elf, &source])
-            .status();
-        let status = gcc.expect("riscv64-unknown-elf-gcc is missing: run `make setup`");
-        assert!(status.success(), "riscv64-unknown-elf-gcc cannot build {}", source.display());
-        std::fs::read(&elf).expect("the compiler wrote its output")
-    })
+/// The program of [`SOURCE`], linked at `address`.
+fn elf_at(name: &str, address: Addr) -> Vec<u8> {
+    let (source, elf) = (scratch(&format!("{name}.S")), scratch(&format!("{name}.elf")));
+    std::fs::write(&source, SOURCE).expect("the test's folder is writable");
+    let gcc = Command::new("riscv64-unknown-elf-gcc")
+        .args(["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-N,--no-warn-rwx-segments"])
+        .args([&format!("-Wl,-Ttext={address:#x}"), "-o"])
+        .args([&elf, &source])
+        .status();
+    let status = gcc.expect("riscv64-unknown-elf-gcc is missing: run `make setup`");
+    assert!(status.success(), "riscv64-unknown-elf-gcc cannot build {}", source.display());
+    std::fs::read(&elf).expect("the compiler wrote its output")
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -226,7 +231,7 @@ fn the_constants_are_the_kernels() {
     check("MAX_IO_BYTES", lockstep::ecall::MAX_IO_BYTES);
     check("ARGUMENTS_START", kernel::ARGUMENTS_START);
     check("HEAP_END", kernel::HEAP_END);
-    check("EXIT_TOO_LONG", u32::from(kernel::EXIT_TOO_LONG));
+    check("EXIT_NO_START", u32::from(kernel::EXIT_NO_START));
     check("STAT_BYTES", kernel::STAT_BYTES);
 }
 
@@ -283,11 +288,34 @@ fn too_long_arguments_end_the_run() {
     let argument = vec![b'z'; longest - 1];
     check_arguments(&[&argument], usize::MAX, true);
 
-    let mut machine = image().machine().expect("the loader made the image");
-    let mut host = TestHost { arguments: vec![b'z'; longest + 1], ..TestHost::default() };
+    let host = TestHost { arguments: vec![b'z'; longest + 1], ..TestHost::default() };
+    check_no_start(&image(), host, "kernel: the program's arguments are longer than 1 MiB (KERN-1)\n");
+}
+
+fn check_no_start(image: &Image, mut host: TestHost, message: &str) {
+    let mut machine = image.machine().expect("the loader made the image");
     let exit = Step::new().run(&mut machine, &mut host, Until::END, &mut ());
-    assert_eq!(exit, Exit::Terminated { halt: Halt::Halted, user_exit: kernel::EXIT_TOO_LONG });
-    assert_eq!(host.written_to(fd::STDERR), b"kernel: the program's arguments are longer than 1 MiB\n");
+    assert_eq!(exit, Exit::Terminated { halt: Halt::Halted, user_exit: kernel::EXIT_NO_START });
+    assert_eq!(String::from_utf8_lossy(&host.written_to(fd::STDERR)), message);
+}
+
+/// KERN-1: the highest program that leaves its stack in peace, and one 16 bytes higher.
+#[test]
+fn a_program_in_its_own_stack_does_not_start() {
+    let highest = kernel::HEAP_END - PROGRAM_BYTES;
+    let load = |name, address| loader::load(&elf_at(name, address), Kernel::Default).expect("the program loads");
+    let image = load("highest", highest);
+    let exit = Step::new().run(
+        &mut image.machine().expect("the loader made the image"),
+        &mut TestHost::default(),
+        Until { breakpoints: Some(&BTreeSet::from([highest])), ..Until::END },
+        &mut (),
+    );
+    assert_eq!(exit, Exit::Breakpoint);
+
+    let message = "kernel: the program reaches above 0xbf700000, where its stack is; link it below (KERN-1)\n";
+    check_no_start(&load("too-high", highest + 16), TestHost::default(), message);
+    check_no_start(&load("at-the-top", map::KERNEL_START - PROGRAM_BYTES), TestHost::default(), message);
 }
 
 // ---- KERN-2 to KERN-4: ECALLs ---------------------------------------------------------------
@@ -446,9 +474,7 @@ fn lseek_and_close() {
 fn brk_moves_the_end_of_the_heap() {
     let mut program = Program::start(TestHost::default());
     let start = program.call(number::BRK, [0, 0, 0]);
-    assert_eq!(start, image().break_start);
-    assert_eq!(start % 16, 0);
-    assert!((0x20000 + 8 + 0x4002..0x20000 + 8 + 0x4002 + 16).contains(&start), "{start:#x}");
+    assert_eq!(start, PROGRAM + PROGRAM_BYTES);
     let mut check = |asked: u32, end: u32| assert_eq!(program.call(number::BRK, [asked, 0, 0]), end, "brk({asked:#x})");
     check(start + 100, start + 100);
     check(0, start + 100);

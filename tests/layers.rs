@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The modules of the emulator, each using only modules before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "isa", "map", "mem", "trap", "hart", "ecall", "trace", "exec", "snapshot", "timeline", "segment", "kernel",
-    "loader", "symbols", "gdb",
+    "loader", "symbols", "risc0", "gdb",
 ];
 
 /// What each of our packages may use of the others.

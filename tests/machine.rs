@@ -270,7 +270,9 @@ fn an_ecall_falls_back_to_the_trap_vector() {
         assert_eq!((fault.mode, fault.pc, fault.user_pc), (Mode::Machine, wanted, Some(CODE)), "{vector:#x}");
     };
     check(KERNEL, KERNEL);
-    [0, CODE, KERNEL + 2, 0xBFFF_FFFC, 0xFF00_0000, 0xFFFF_1000].map(|vector| check(vector, KERNEL + 8));
+    for vector in [0, CODE, KERNEL + 2, 0xBFFF_FFFC, 0xFF00_0000, 0xFFFF_1000] {
+        check(vector, KERNEL + 8);
+    }
 }
 
 /// MAP-14, TRAP-2, TRAP-3, TRAP-6: a user fault enters the kernel, which finds MEPC and nothing else changed.
@@ -315,10 +317,10 @@ fn terminate_ends_the_run() {
     assert_eq!((pc_after(0), pc_after(1)), ((CODE + 4, 2), (CODE + 8, 2)));
 }
 
-/// ECALL-5, ECALL-6: numbers that the machine does not serve.
+/// ECALL-6: numbers that the machine does not serve.
 #[test]
 fn unknown_services_are_refused() {
-    for number in [3, 4, 5, 6, 93, 2047] {
+    for number in [6, 93, 2047] {
         let refused = Ended::Fault(Cause::MachineEcall, number);
         check(&[li(17, number as i32), ECALL], 1, refused, (1, 0));
     }
@@ -366,11 +368,11 @@ fn read_and_write() {
     check(read, (DATA, 4), 100, 0, Ok((4, 1)));
     check(write, (DATA, 9), 0, 5, Ok((5, 2)));
     check(write, (DATA, 9), 100, 9, Ok((9, 3)));
-    check(write, (0xFEFF_FC00, 1024), 0, 1024, Ok((1024, 256)));
+    check(write, (0xFFFE_FC00, 1024), 0, 1024, Ok((1024, 256)));
     for service in [read, write] {
         check(service, (DATA, 1025), 0, 0, Err(1025));
         check(service, (0xFFFF, 2), 0, 0, Err(0xFFFF));
-        check(service, (0xFEFF_FFFF, 2), 0, 0, Err(0xFEFF_FFFF));
+        check(service, (0xFFFE_FFFF, 2), 0, 0, Err(0xFFFE_FFFF));
         check(service, (0xFFFF_0000, 4), 0, 0, Err(0xFFFF_0000));
         check(service, (0xFFFF_FFFF, 1024), 0, 0, Err(0xFFFF_FFFF));
     }

@@ -4,9 +4,88 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use lockstep::ecall::{Host, fd};
+use lockstep::ecall::{Host, Refused, fd};
+use lockstep::hart::Machine;
+use lockstep::risc0::Risc0Host;
 
 use crate::error::Error;
+
+/// What only guests of RISC Zero's kernels see.
+#[derive(clap::Args, Clone)]
+pub struct Risc0Args {
+    /// A variable of the environment of a RISC Zero guest; may be given several times
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+
+    /// Where the random numbers of a RISC Zero guest begin; the same seed gives the same run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The host that the kernel of a program expects.
+pub enum GuestHost {
+    /// Of the default kernel, or of none.
+    Plain(ProcessHost),
+    /// Of RISC Zero's kernels.
+    Risc0(Box<Risc0Host<ProcessHost>>),
+}
+
+impl GuestHost {
+    /// The host of a kernel made for RISC Zero if `is_risc0`; its guest has no `argv[0]`, which `arguments` begin with.
+    pub fn new(streams: ProcessHost, is_risc0: bool, arguments: &[String], args: &Risc0Args) -> GuestHost {
+        if !is_risc0 {
+            return GuestHost::Plain(streams);
+        }
+        let arguments = arguments.iter().skip(1).cloned().collect();
+        GuestHost::Risc0(Box::new(Risc0Host::new(streams, arguments, args.env.clone(), args.seed)))
+    }
+
+    /// The streams of this process.
+    pub fn streams(&mut self) -> &mut ProcessHost {
+        match self {
+            GuestHost::Plain(host) => host,
+            GuestHost::Risc0(host) => &mut host.streams,
+        }
+    }
+
+    /// RISC Zero's host, if it is one.
+    pub fn risc0(&self) -> Option<&Risc0Host<ProcessHost>> {
+        match self {
+            GuestHost::Plain(_) => None,
+            GuestHost::Risc0(host) => Some(host),
+        }
+    }
+
+    fn host(&mut self) -> &mut dyn Host {
+        match self {
+            GuestHost::Plain(host) => host,
+            GuestHost::Risc0(host) => host.as_mut(),
+        }
+    }
+}
+
+impl Host for GuestHost {
+    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+        self.host().read(order, fd, bytes)
+    }
+
+    fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
+        self.host().write(order, fd, bytes)
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        self.host().read_for(machine, fd, bytes)
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        self.host().write_for(machine, fd, bytes)
+    }
+}
 
 /// A host whose standard streams are those of this process.
 pub struct ProcessHost {

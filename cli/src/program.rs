@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lockstep::loader::{self, File, Image, Kernel};
+use lockstep::risc0::{self, Binary};
 use lockstep::symbols::Symbols;
 
 use crate::error::Error;
@@ -11,12 +12,13 @@ use crate::error::Error;
 /// Which program to load, and the kernel beneath it.
 #[derive(clap::Args, Clone)]
 pub struct ProgramArgs {
-    /// The program: an ELF file for RV32IM
-    #[arg(value_name = "ELF")]
+    /// The program: an ELF file for RV32IM, or an R0BF file with a program and its kernel
+    #[arg(value_name = "FILE")]
     pub elf: PathBuf,
 
-    /// The kernel beneath the program: `default`, `none` (the program runs in machine mode) or an ELF file
-    #[arg(long, value_name = "default|none|FILE", default_value = "default")]
+    /// The kernel beneath the program: `default` (ours, or the R0BF file's own), `none` (the program runs in
+    /// machine mode), `v1compat` (RISC Zero's) or an ELF file
+    #[arg(long, value_name = "default|none|v1compat|FILE", default_value = "default")]
     pub kernel: String,
 }
 
@@ -34,13 +36,16 @@ impl ProgramArgs {
     /// Reads the files and makes the image.
     ///
     /// # Errors
-    /// A sentence that names the file, the place and the rule (ELF-1 to ELF-9).
+    /// A sentence that names the file, the place and the rule (ELF-1 to ELF-11).
     pub fn load(&self) -> Result<Program, Error> {
-        let elf = read(&self.elf)?;
-        let kernel_file = match self.kernel.as_str() {
-            "default" => Some(lockstep::kernel::DEFAULT.to_vec()),
-            "none" => None,
-            path => Some(read(Path::new(path))?),
+        let file = read(&self.elf)?;
+        let (elf, own_kernel) = self.unpack(file)?;
+        let kernel_file = match (self.kernel.as_str(), own_kernel) {
+            ("default", Some(own)) => Some(own),
+            ("default", None) => Some(lockstep::kernel::DEFAULT.to_vec()),
+            ("none", _) => None,
+            ("v1compat", _) => Some(risc0::V1COMPAT.to_vec()),
+            (path, _) => Some(read(Path::new(path))?),
         };
         let kernel = kernel_file.as_deref().map_or(Kernel::None, Kernel::Elf);
         let image = loader::load(&elf, kernel).map_err(|error| match error.file {
@@ -49,9 +54,24 @@ impl ProgramArgs {
         })?;
         Ok(Program { image, elf, kernel_elf: kernel_file })
     }
+
+    /// The ELF file of the program, and of its kernel if `file` has one (ELF-11).
+    fn unpack(&self, file: Vec<u8>) -> Result<(Vec<u8>, Option<Vec<u8>>), Error> {
+        if !Binary::is_binary(&file) {
+            return Ok((file, None));
+        }
+        let binary =
+            Binary::decode(&file).map_err(|problem| Error::usage(format!("{}: {problem}", self.elf.display())))?;
+        Ok((binary.program.to_vec(), Some(binary.kernel.to_vec())))
+    }
 }
 
 impl Program {
+    /// Whether the kernel is made for RISC Zero, and so expects its host (ELF-10).
+    pub fn is_risc0(&self) -> bool {
+        self.kernel_elf.as_deref().is_some_and(loader::is_v2_kernel)
+    }
+
     /// The program's symbols.
     pub fn symbols(&self) -> Symbols {
         Symbols::of(&self.elf)

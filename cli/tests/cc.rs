@@ -132,3 +132,21 @@ fn another_linker_script_counts() {
     let image = lockstep::loader::load(&elf, lockstep::loader::Kernel::Default).expect("it loads");
     assert_eq!(image.entry, 0x1234_0000);
 }
+
+/// The stack is all that lies below the program (MAP-1, MAP-2).
+#[test]
+fn the_stack_can_be_larger() {
+    let folder = fresh_folder("stack");
+    let source = "int deep(int n) { volatile char frame[1024]; frame[0] = 1; return n ? deep(n - 1) + frame[0] : 0; }\n\
+                  int main(void) { return deep(20000) != 20000; }\n";
+    fs::write(folder.join("deep.c"), source).expect("the test's folder is writable");
+    let run = |flags: &[&str]| {
+        let built = output(&mut cc(&folder, &[&["deep.c", "-o", "deep.elf"], flags].concat()));
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let mut run = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        output(run.current_dir(&folder).args(["run", "deep.elf"])).status.code()
+    };
+    // 20,000 frames of 1 KiB: more than 8 MiB and less than 64.
+    assert_eq!(run(&[]), Some(139));
+    assert_eq!(run(&["-Wl,--defsym=__program_start=0x4000000"]), Some(0));
+}

@@ -118,7 +118,7 @@ fn a_fault_is_reported() {
     let text = stderr(&output);
     assert!(text.contains("fault: load from forbidden address 0x00000008"), "{text}");
     assert!(text.contains("instruction: lw t1,0(t0)   with t0 = 0x00000008"), "{text}");
-    assert!(text.contains("debug it:    lockstep gdb "), "{text}");
+    assert!(text.contains(" --kernel none --at-fault"), "{text}");
 }
 
 /// TIME-2: a limit stops at the first step at which the cycles are reached.

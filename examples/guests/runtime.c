@@ -68,6 +68,7 @@ static void check_heap(void)
     volatile size_t too_much = 0xC0000000;
     check("too much memory is NULL", malloc(too_much) == NULL && errno == ENOMEM);
     check("64 MiB are there", sbrk(64 << 20) != (void *)-1 && is_zero((char *)sbrk(0) - 1000, 1000));
+    check("two times 2 GiB are not", sbrk(0x7fffffff) != (void *)-1 && sbrk(0x7fffffff) == (void *)-1 && errno == ENOMEM);
 }
 
 static void check_files(void)

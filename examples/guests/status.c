@@ -8,7 +8,7 @@
 
 static void at_exit(void)
 {
-    printf("at exit\n");
+    printf(", at exit");
 }
 
 int main(int argc, char **argv)

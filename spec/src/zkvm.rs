@@ -303,8 +303,8 @@ impl Machine {
         let (start, len) = self.buffer()?;
         let mut bytes = vec![0; len as usize];
         let count = host.read(self.instructions, self.x(A0), &mut bytes).min(len);
-        for (addr, byte) in (start..).zip(&bytes[..count as usize]) {
-            self.memory.set_byte(addr, *byte);
+        for (i, byte) in (0..).zip(&bytes[..count as usize]) {
+            self.memory.set_byte(start + i, *byte);
         }
         self.set_x(A0, count);
         Ok(Change { extra_cycles: words_moved(count), ..Change::default() })
@@ -325,7 +325,7 @@ impl Machine {
         if len > MAX_BYTES {
             return Err(refused(len));
         }
-        let is_inside = start >= USER && start.checked_add(len).is_some_and(|end| end <= SYSTEM);
+        let is_inside = start >= USER && start.checked_add(len).is_some_and(|end| end <= MACHINE_X);
         if len == 0 || is_inside { Ok((start, len)) } else { Err(refused(start)) }
     }
 

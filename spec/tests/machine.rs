@@ -197,7 +197,7 @@ fn refused_calls_name_what_was_wrong() {
     refused(99, 0, 0, 0, 99);
     refused(1, 0, 0x2_0000, 1025, 1025);
     refused(2, 1, 0xFFFF, 1, 0xFFFF);
-    refused(2, 1, 0xFEFF_FFFF, 2, 0xFEFF_FFFF);
+    refused(2, 1, 0xFFFE_FFFF, 2, 0xFFFE_FFFF);
     refused(1, 0, 0xFFFF_FFFF, 2, 0xFFFF_FFFF);
     refused(0, 0x0007_0002, 0, 0, 0x0007_0002);
     let (m, _) = call(1, 0, 0, 0, &mut TestHost::default());

@@ -1,6 +1,9 @@
-//! Machine ECALLs: the services of the machine, and the host behind them (clauses ECALL-1 to ECALL-10).
+//! Machine ECALLs: the services of the machine, and the host behind them (clauses ECALL-1 to ECALL-19).
 
+pub mod bigint;
+pub mod poseidon2;
 pub mod replay;
+pub mod sha2;
 
 use crate::hart::Machine;
 use crate::isa::Reg;
@@ -14,9 +17,21 @@ pub const TERMINATE: u32 = 0;
 pub const READ: u32 = 1;
 /// write (ECALL-4).
 pub const WRITE: u32 = 2;
+/// poseidon2 (ECALL-11).
+pub const POSEIDON2: u32 = 3;
+/// sha2 (ECALL-13).
+pub const SHA2: u32 = 4;
+/// bigint (ECALL-15).
+pub const BIGINT: u32 = 5;
 
 /// The most bytes that one read or write moves (ECALL-7).
 pub const MAX_IO_BYTES: u32 = 1024;
+
+/// The most cycles that one machine ECALL costs, its step included (ECALL-18).
+pub const MAX_CALL_CYCLES: u64 = 25_000;
+
+/// The first address that no machine ECALL reads or writes: the registers and what follows (ECALL-7).
+pub const BUFFER_END: Addr = map::MACHINE_REGS;
 
 /// File descriptors of read and write (ECALL-10).
 pub mod fd {
@@ -41,7 +56,27 @@ pub trait Host {
     /// Takes bytes for `fd` from the front of `bytes` and returns how many it took.
     /// `order` is the number of the step that asks.
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32;
+
+    /// [`Host::read`] for a host that looks at the machine that asks, as RISC Zero's kernels want.
+    ///
+    /// # Errors
+    /// [`Refused`], when the host will not answer (ECALL-19).
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        Ok(self.read(machine.hart.instructions, fd, bytes))
+    }
+
+    /// [`Host::write`] for a host that looks at the machine that asks.
+    ///
+    /// # Errors
+    /// [`Refused`], when the host will not answer (ECALL-19).
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        Ok(self.write(machine.hart.instructions, fd, bytes))
+    }
 }
+
+/// A host will not answer a read or write (ECALL-19). Why is the host's to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
 
 /// A host with nothing to read, which takes every byte and drops it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,15 +102,10 @@ pub enum Halt {
 }
 
 /// What a machine ECALL did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Served {
     /// The call is done; execution continues behind it.
-    Done {
-        /// What the call costs beyond its step (TIME-2).
-        extra_cycles: u64,
-        /// The guest memory that the call read or wrote, if any.
-        buffer: Option<MemSpan>,
-    },
+    Done(Call),
     /// terminate.
     Terminated {
         /// Halt or pause.
@@ -85,15 +115,29 @@ pub enum Served {
     },
 }
 
+/// A machine ECALL that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its number.
+    pub number: u32,
+    /// What it costs beyond its step (TIME-2).
+    pub extra_cycles: u64,
+    /// The guest memory that it read and wrote.
+    pub spans: Vec<MemSpan>,
+}
+
 /// Serves the machine ECALL that the hart is at.
 ///
 /// # Errors
-/// The trap of a call that ECALL-6 to ECALL-9 refuse; nothing has changed then.
+/// The trap of a call that ECALL-6 to ECALL-19 refuse; nothing has changed then.
 pub fn serve(machine: &mut Machine, host: &mut dyn Host) -> Result<Served, Trap> {
     match machine.hart.x(Reg::A7) {
         TERMINATE => terminate(machine),
-        READ => read(machine, host),
-        WRITE => write(machine, host),
+        READ => read(machine, host).map(Served::Done),
+        WRITE => write(machine, host).map(Served::Done),
+        POSEIDON2 => poseidon2::serve(machine).map(Served::Done),
+        SHA2 => sha2::serve(machine).map(Served::Done),
+        BIGINT => bigint::serve(machine).map(Served::Done),
         other => Err(refused(other)),
     }
 }
@@ -108,25 +152,25 @@ fn terminate(machine: &Machine) -> Result<Served, Trap> {
     Ok(Served::Terminated { halt, user_exit: (a0 >> 16) as u16 })
 }
 
-fn read(machine: &mut Machine, host: &mut dyn Host) -> Result<Served, Trap> {
+fn read(machine: &mut Machine, host: &mut dyn Host) -> Result<Call, Trap> {
     let (fd, buffer) = (machine.hart.x(Reg::A0), Buffer::of(machine)?);
     let mut bytes = [0; MAX_IO_BYTES as usize];
     let asked = &mut bytes[..buffer.len as usize];
     // ECALL-8: the host is not trusted with the length.
-    let count = host.read(machine.hart.instructions, fd, asked).min(buffer.len);
+    let count = host.read_for(machine, fd, asked).map_err(|Refused| refused(fd))?.min(buffer.len);
     machine.write_bytes(buffer.start, &bytes[..count as usize]);
     machine.hart.set_x(Reg::A0, count);
-    Ok(Served::Done { extra_cycles: words_moved(count), buffer: buffer.span(count, true) })
+    Ok(Call { number: READ, extra_cycles: words_moved(count), spans: span(buffer.start, count, true) })
 }
 
-fn write(machine: &mut Machine, host: &mut dyn Host) -> Result<Served, Trap> {
+fn write(machine: &mut Machine, host: &mut dyn Host) -> Result<Call, Trap> {
     let (fd, buffer) = (machine.hart.x(Reg::A0), Buffer::of(machine)?);
     let mut bytes = [0; MAX_IO_BYTES as usize];
     let offered = &mut bytes[..buffer.len as usize];
     machine.read_bytes(buffer.start, offered);
-    let count = host.write(machine.hart.instructions, fd, offered).min(buffer.len);
+    let count = host.write_for(machine, fd, offered).map_err(|Refused| refused(fd))?.min(buffer.len);
     machine.hart.set_x(Reg::A0, count);
-    Ok(Served::Done { extra_cycles: words_moved(count), buffer: buffer.span(count, false) })
+    Ok(Call { number: WRITE, extra_cycles: words_moved(count), spans: span(buffer.start, count, false) })
 }
 
 /// The buffer of read and write, checked by ECALL-7.
@@ -141,19 +185,28 @@ impl Buffer {
         if len > MAX_IO_BYTES {
             return Err(refused(len));
         }
-        let end = u64::from(start) + u64::from(len);
-        let is_inside = start >= map::USER_START && end <= u64::from(map::SYSTEM_START);
-        if len > 0 && !is_inside {
+        if !is_buffer(start, len) {
             return Err(refused(start));
         }
         Ok(Buffer { start, len })
     }
+}
 
-    /// The first `count` bytes.
-    fn span(&self, count: u32, is_write: bool) -> Option<MemSpan> {
-        let last = self.start.wrapping_add(count.checked_sub(1)?);
-        Some(MemSpan { first: self.start, last, is_write })
-    }
+/// Whether a machine ECALL may use the `len` bytes from `start` on; no bytes it may use anywhere (ECALL-7).
+const fn is_buffer(start: Addr, len: u32) -> bool {
+    len == 0 || (start >= map::USER_START && start as u64 + len as u64 <= BUFFER_END as u64)
+}
+
+/// `count` words from `start` on, where a service may use them and they are aligned (ECALL-18).
+fn words(start: Addr, count: u32) -> Result<Addr, Trap> {
+    let bytes = u64::from(count) * u64::from(map::WORD_BYTES);
+    let is_inside = u32::try_from(bytes).is_ok_and(|len| is_buffer(start, len));
+    if start.is_multiple_of(map::WORD_BYTES) && is_inside { Ok(start) } else { Err(refused(start)) }
+}
+
+/// The span of `bytes` bytes from `start` on, none for no bytes.
+fn span(start: Addr, bytes: u32, is_write: bool) -> Vec<MemSpan> {
+    bytes.checked_sub(1).map(|last| MemSpan { first: start, last: start + last, is_write }).into_iter().collect()
 }
 
 fn words_moved(bytes: u32) -> u64 {

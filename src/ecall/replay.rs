@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Host;
+use super::{Host, Refused};
+use crate::hart::Machine;
 
 /// What the host returned to one ECALL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,24 +35,55 @@ impl<H: Host> Recorder<H> {
     }
 }
 
-impl<H: Host> Host for Recorder<H> {
-    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+impl<H: Host> Recorder<H> {
+    /// The recorded bytes of the read at step `order`, or those that `ask` delivers, which are recorded.
+    fn replay_read(
+        &mut self,
+        order: u64,
+        bytes: &mut [u8],
+        ask: impl FnOnce(&mut H, &mut [u8]) -> Result<u32, Refused>,
+    ) -> Result<u32, Refused> {
         if let Some(Answer::Read(recorded)) = self.log.get(&order) {
             let count = recorded.len().min(bytes.len());
             bytes[..count].copy_from_slice(&recorded[..count]);
-            return count as u32;
+            return Ok(count as u32);
         }
-        let count = self.host.read(order, fd, bytes).min(bytes.len() as u32);
+        let count = ask(&mut self.host, bytes)?.min(bytes.len() as u32);
         self.log.insert(order, Answer::Read(bytes[..count as usize].to_vec()));
-        count
+        Ok(count)
+    }
+
+    /// The recorded count of the write at step `order`, or what `ask` returns, which is recorded.
+    fn replay_write(
+        &mut self,
+        order: u64,
+        bytes: &[u8],
+        ask: impl FnOnce(&mut H) -> Result<u32, Refused>,
+    ) -> Result<u32, Refused> {
+        if let Some(Answer::Wrote(count)) = self.log.get(&order) {
+            return Ok(*count);
+        }
+        let count = ask(&mut self.host)?.min(bytes.len() as u32);
+        self.log.insert(order, Answer::Wrote(count));
+        Ok(count)
+    }
+}
+
+/// A refusal is not recorded: it ends the run (ECALL-19), so that no later step depends on it.
+impl<H: Host> Host for Recorder<H> {
+    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+        self.replay_read(order, bytes, |host, bytes| Ok(host.read(order, fd, bytes))).unwrap_or(0)
     }
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
-        if let Some(Answer::Wrote(count)) = self.log.get(&order) {
-            return *count;
-        }
-        let count = self.host.write(order, fd, bytes).min(bytes.len() as u32);
-        self.log.insert(order, Answer::Wrote(count));
-        count
+        self.replay_write(order, bytes, |host| Ok(host.write(order, fd, bytes))).unwrap_or(0)
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        self.replay_read(machine.hart.instructions, bytes, |host, bytes| host.read_for(machine, fd, bytes))
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        self.replay_write(machine.hart.instructions, bytes, |host| host.write_for(machine, fd, bytes))
     }
 }

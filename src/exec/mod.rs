@@ -4,12 +4,30 @@
 //! (TIME-3). `step.rs` is the plain one: read it to see what an instruction does.
 //! Engines know nothing of the debugger: whoever wants to watch passes a [`Sink`] or an [`Until`].
 
+mod any;
+mod block;
+mod block_code;
+mod block_run;
+#[cfg(feature = "jit")]
+mod jit;
+#[cfg(feature = "jit")]
+mod jit_access;
+#[cfg(feature = "jit")]
+mod jit_call;
+#[cfg(feature = "jit")]
+mod jit_emit;
+#[cfg(feature = "jit")]
+mod jit_region;
 pub mod ops;
 mod step;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use any::{AnyEngine, EngineKind};
+pub use block::{Block, Translated};
+#[cfg(feature = "jit")]
+pub use jit::{Compiled, Jit};
 pub use step::Step;
 
 use crate::ecall::{Halt, Host};

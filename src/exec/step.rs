@@ -1,7 +1,7 @@
 //! The plain engine: one instruction at a time, safe code, one exhaustive `match`.
 
 use super::{Engine, Exit, INTERRUPT_STEPS, Until, WatchRange, ops};
-use crate::ecall::{self, Halt, Host, Served};
+use crate::ecall::{self, Call, Halt, Host, Served};
 use crate::hart::Machine;
 use crate::isa::{Format, Insn, Op, decode};
 use crate::map::{self, Addr, Mode};
@@ -75,9 +75,8 @@ struct Effect {
     next_mode: Mode,
     rd: Option<u32>,
     mem: Option<MemAccess>,
-    /// The buffer that a machine ECALL read or wrote.
-    buffer: Option<MemSpan>,
-    extra_cycles: u64,
+    /// The machine ECALL that the instruction was, boxed because few are.
+    call: Option<Box<Call>>,
     end: Option<(Halt, u16)>,
 }
 
@@ -149,12 +148,9 @@ impl<'a> Watching<'a> {
         let last = ranges.iter().map(|range| range.last).max().unwrap_or(0);
         Watching { ranges, first, last }
     }
-}
 
-impl Watch for Watching<'_> {
     #[inline]
-    fn check(&mut self, effect: &Effect) -> Result<(), Exit> {
-        let Some(span) = effect.mem.map(span_of).or(effect.buffer) else { return Ok(()) };
+    fn check_span(&self, span: MemSpan) -> Result<(), Exit> {
         if span.first > self.last || span.last < self.first {
             return Ok(());
         }
@@ -162,6 +158,16 @@ impl Watch for Watching<'_> {
             true => Err(Exit::Watch(span)),
             false => Ok(()),
         }
+    }
+}
+
+impl Watch for Watching<'_> {
+    #[inline]
+    fn check(&mut self, effect: &Effect) -> Result<(), Exit> {
+        if let Some(mem) = effect.mem {
+            return self.check_span(span_of(mem));
+        }
+        effect.call.iter().flat_map(|call| &call.spans).try_for_each(|span| self.check_span(*span))
     }
 }
 
@@ -242,7 +248,7 @@ impl Effect {
     /// Continue at `next_pc`.
     #[inline]
     fn to(machine: &Machine, next_pc: Addr) -> Effect {
-        Effect { next_pc, next_mode: machine.hart.mode, rd: None, mem: None, buffer: None, extra_cycles: 0, end: None }
+        Effect { next_pc, next_mode: machine.hart.mode, rd: None, mem: None, call: None, end: None }
     }
 }
 
@@ -328,7 +334,7 @@ fn ecall(machine: &mut Machine, host: &mut dyn Host) -> Result<Effect, Trap> {
         return Err(Trap::new(Cause::UserEcall, machine.hart.pc));
     }
     match ecall::serve(machine, host)? {
-        Served::Done { extra_cycles, buffer } => Ok(Effect { extra_cycles, buffer, ..Effect::next(machine) }),
+        Served::Done(call) => Ok(Effect { call: Some(Box::new(call)), ..Effect::next(machine) }),
         Served::Terminated { halt, user_exit } => {
             let stays = Effect::to(machine, machine.hart.pc);
             let resume = if halt == Halt::Paused { Effect::next(machine) } else { stays };
@@ -358,7 +364,11 @@ fn retire(
     machine.hart.pc = effect.next_pc;
     machine.hart.mode = effect.next_mode;
     machine.hart.instructions += 1;
-    machine.hart.cycles += 1 + effect.extra_cycles;
+    machine.hart.cycles += 1;
+    if let Some(call) = &effect.call {
+        machine.hart.cycles += call.extra_cycles;
+        sink.called(call);
+    }
     if let Some(mut step) = before {
         step.next_pc = effect.next_pc;
         step.next_mode = effect.next_mode;

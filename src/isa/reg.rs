@@ -13,6 +13,12 @@ impl Reg {
     pub const RA: Reg = Reg(1);
     /// x2, the stack pointer.
     pub const SP: Reg = Reg(2);
+    /// x5, the first temporary.
+    pub const T0: Reg = Reg(5);
+    /// x6, the second temporary.
+    pub const T1: Reg = Reg(6);
+    /// x7, the third temporary.
+    pub const T2: Reg = Reg(7);
     /// x8, the frame pointer.
     pub const FP: Reg = Reg(8);
     /// x10, the first argument and the result.
@@ -21,8 +27,16 @@ impl Reg {
     pub const A1: Reg = Reg(11);
     /// x12, the third argument.
     pub const A2: Reg = Reg(12);
+    /// x13, the fourth argument.
+    pub const A3: Reg = Reg(13);
+    /// x14, the fifth argument.
+    pub const A4: Reg = Reg(14);
+    /// x15, the sixth argument.
+    pub const A5: Reg = Reg(15);
     /// x17, the number of an ECALL.
     pub const A7: Reg = Reg(17);
+    /// x28, the fourth temporary.
+    pub const T3: Reg = Reg(28);
 
     /// The register x`index`, of whose bits only the low five count.
     pub const fn new(index: u32) -> Reg {

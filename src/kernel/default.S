@@ -58,8 +58,8 @@
 #define ARGUMENTS_END   USER_END
 #define HEAP_END        0xBF700000
 
-/* What a shell says of a program whose arguments are too long. */
-#define EXIT_TOO_LONG   126
+/* What a shell says of a program that cannot start. */
+#define EXIT_NO_START   126
 
 /* The program's register x_i. */
 #define USER(i)         (4 * (i))(s0)
@@ -89,6 +89,8 @@ BEGIN _start
     la      t0, __lockstep_boot
     lw      s1, 4(t0)                   /* The heap begins after the program. */
     lw      t0, 0(t0)
+    li      t1, HEAP_END
+    bgtu    s1, t1, program_too_high
     addi    t0, t0, -4                  /* MODE-4: MRET goes to MEPC + 4. */
     li      t1, MEPC
     sw      t0, 0(t1)
@@ -148,14 +150,19 @@ start_program:
     sw      zero, 4(t1)
     mret
 
+program_too_high:
+    la      a1, too_high_message
+    la      a2, too_high_message_end
+    j       no_start
 arguments_too_long:
-    li      a0, STDERR
     la      a1, too_long_message
     la      a2, too_long_message_end
+no_start:
     sub     a2, a2, a1
+    li      a0, STDERR
     li      a7, WRITE
     ecall
-    li      s2, EXIT_TOO_LONG
+    li      s2, EXIT_NO_START
     j       exit
 END _start
 
@@ -374,6 +381,13 @@ END journal_byte
 
 /* Pads the message, hashes what is left, and stores the digest; returns to s10. */
 BEGIN journal_finish
+    la      t0, journal_count
+    lw      t1, 0(t0)
+    lw      t2, 4(t0)
+    or      t1, t1, t2
+    la      t0, empty_digest            /* Most programs have no journal: spares them the hashing. */
+    beqz    t1, store_digest
+
     li      a0, 0x80
 1:  jal     ra, journal_byte
     la      t0, journal_used
@@ -394,8 +408,9 @@ BEGIN journal_finish
     sw      t1, 60(t0)
     jal     ra, sha256_block
 
-    /* KERN-6: big-endian words, so that the bytes in memory are the digest as usually written. */
     la      t0, journal_state
+    /* KERN-6: big-endian words, so that the bytes in memory are the digest as usually written. */
+store_digest:
     li      t1, OUTPUT_DIGEST
     addi    t2, t0, 8 * 4
 2:  lbu     t3, 3(t0)
@@ -532,8 +547,18 @@ BEGIN sha256_constants
     .word 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
 END sha256_constants, @object
 
+/* SHA-256 of nothing. */
+BEGIN empty_digest
+    .word 0xe3b0c442, 0x98fc1c14, 0x9afbf4c8, 0x996fb924, 0x27ae41e4, 0x649b934c, 0xa495991b, 0x7852b855
+END empty_digest, @object
+
+BEGIN too_high_message
+    .ascii "kernel: the program reaches above 0xbf700000, where its stack is; link it below (KERN-1)\n"
+too_high_message_end:
+END too_high_message, @object
+
 BEGIN too_long_message
-    .ascii "kernel: the program's arguments are longer than 1 MiB\n"
+    .ascii "kernel: the program's arguments are longer than 1 MiB (KERN-1)\n"
 too_long_message_end:
 END too_long_message, @object
 

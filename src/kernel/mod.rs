@@ -22,13 +22,14 @@ pub const DEFAULT: &[u8] = include_bytes!("default.elf");
 pub const ARGUMENTS_START: Addr = map::KERNEL_START - ARGUMENTS_MAX_BYTES;
 
 /// The most bytes of arguments that the kernel takes, each argument with its zero byte.
-/// A program with more ends before it starts, with [`EXIT_TOO_LONG`].
+/// A program with more ends before it starts, with [`EXIT_NO_START`].
 pub const ARGUMENTS_MAX_BYTES: u32 = 1 << 20;
 
-/// The exit code when the arguments do not fit: what a shell says then.
-pub const EXIT_TOO_LONG: u16 = 126;
+/// The exit code of a program that the kernel cannot start, because its arguments do not fit or it lies
+/// where its stack would be: what a shell says then.
+pub const EXIT_NO_START: u16 = 126;
 
-/// Where the heap ends at the latest: it leaves the stack 8 MiB, as Linux does.
+/// Where the program and its heap end at the latest: it leaves the stack 8 MiB, as Linux does.
 pub const HEAP_END: Addr = ARGUMENTS_START - (8 << 20);
 
 /// Numbers of user ECALLs, in a7 (KERN-3).

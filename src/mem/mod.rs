@@ -1,22 +1,27 @@
 //! Sparse memory of 4 GiB (clauses MEM-1 to MEM-8).
 //!
-//! Memory is words in pages. A page exists once something was stored in it; every other page
-//! reads as zeros. Memory knows nothing of regions, modes or registers: [`crate::hart::Machine`] does.
+//! Memory is words in pages. The host backs all of it by one reserved mapping (`raw.rs`), so every word has a
+//! fixed place; a table of one byte a page says what may be done there without asking:
 //!
 //! ```text
-//!   page number --> readable --> slot of the page's words (0: the page of zeros)
-//!               --> writable --> the same slot, or 0: ask `make_writable` first
+//!   page number --> notes:  user may store | machine may store | exists | written | holds code
 //! ```
 //!
-//! `writable` makes history cheap: at a mark every page becomes unwritable, and the first store
-//! to it afterwards saves its words.
+//! A store to a page that its mode may not store to *without asking* takes the slow path, `prepare_store`. That makes
+//! three things cheap that would otherwise cost every store a check: history (at a mark every page becomes
+//! unwritable, and the first store to it afterwards saves its words), the regions of MAP-5, and self-modifying
+//! code (MEM-5): engines say which words they translated, and learn from the [`CodeLog`] which pages changed.
 
+mod code;
 mod page;
+mod raw;
 
+pub use code::{CodeLog, CodeLogPosition};
 pub use page::{PAGE_BYTES, PAGE_COUNT, PAGE_WORDS, Page, PageNo, ZERO_PAGE};
 
-use crate::map::Addr;
+use crate::map::{self, Addr, Mode};
 use page::word_index;
+pub(crate) use raw::Views;
 
 /// The words of a page as they were at the last mark.
 #[derive(Clone, Debug)]
@@ -38,19 +43,37 @@ pub struct MemSpan {
     pub is_write: bool,
 }
 
+/// One byte of notes a page; the places behind [`PAGE_COUNT`] stay 0 (see `exec/jit.rs`).
+pub(crate) type Notes = [u8; 4 * PAGE_COUNT];
+
+/// What [`Notes`] says of a page.
+pub(crate) mod note {
+    use crate::map::Mode;
+
+    /// Something was stored in the page.
+    pub const EXISTS: u8 = 4;
+    /// The page was written since the last mark.
+    pub const WRITTEN: u8 = 8;
+    /// An engine holds translations of words of the page.
+    pub const CODE: u8 = 16;
+
+    /// Stores of `mode` need no preparation.
+    pub const fn may_store(mode: Mode) -> u8 {
+        1 << mode as u8
+    }
+}
+
 /// Sparse memory, in words.
-#[derive(Clone)]
 pub struct Memory {
-    /// The words of every page that exists; slot 0 is the page of zeros and never changes.
-    slots: Vec<Page>,
-    /// The number of the page in each slot; that of slot 0 means nothing.
+    ram: raw::Ram,
+    notes: Box<Notes>,
+    /// Every page that exists, in order of creation.
     numbers: Vec<PageNo>,
-    readable: Vec<u32>,
-    writable: Vec<u32>,
     /// The pages written since the last mark, in order of the first write.
     written: Vec<PageNo>,
     /// What they held before, if history is wanted.
     saved: Option<Vec<SavedPage>>,
+    code: CodeLog,
 }
 
 impl Default for Memory {
@@ -59,70 +82,104 @@ impl Default for Memory {
     }
 }
 
+/// The copy holds the same words and the same history; no engine holds translations of it yet.
+impl Clone for Memory {
+    fn clone(&self) -> Memory {
+        let mut copy = Memory { numbers: self.numbers.clone(), written: self.written.clone(), ..Memory::new() };
+        copy.saved.clone_from(&self.saved);
+        for &page in &self.numbers {
+            *copy.page_mut(page) = *self.page(page);
+            copy.notes[page.index()] = self.notes[page.index()] & (note::EXISTS | note::WRITTEN);
+            copy.note_stores(page);
+        }
+        copy
+    }
+}
+
 impl Memory {
     /// Memory in which every byte is 0.
+    ///
+    /// # Panics
+    /// When the host has no 4 GiB of address space for this process.
     pub fn new() -> Memory {
+        let notes = vec![0; 4 * PAGE_COUNT].into_boxed_slice();
         Memory {
-            slots: vec![ZERO_PAGE],
-            numbers: vec![PageNo(0)],
-            readable: vec![0; PAGE_COUNT],
-            writable: vec![0; PAGE_COUNT],
+            ram: raw::Ram::new(),
+            notes: notes.try_into().unwrap_or_else(|_| unreachable!("the length is that of the type")),
+            numbers: Vec::new(),
             written: Vec::new(),
             saved: None,
+            code: CodeLog::new(),
         }
     }
 
     /// The word that holds `addr`; the low two bits of `addr` do not count.
     #[inline]
     pub fn word(&self, addr: Addr) -> u32 {
-        self.slots[self.readable[PageNo::of(addr).index()] as usize][word_index(addr)]
+        self.ram.words()[(addr >> 2) as usize]
     }
 
     /// Stores the word that holds `addr`; the low two bits of `addr` do not count.
     #[inline]
     pub fn set_word(&mut self, addr: Addr, value: u32) {
-        let page = PageNo::of(addr);
-        let slot = match self.writable[page.index()] {
-            0 => self.make_writable(page),
-            slot => slot,
-        };
-        self.slots[slot as usize][word_index(addr)] = value;
+        if !self.may_store(Mode::Machine, addr) {
+            self.prepare_store(addr);
+        }
+        self.ram.words_mut()[(addr >> 2) as usize] = value;
+    }
+
+    /// Whether a store of `mode` to the page of `addr` needs no preparation and breaks no rule of MAP-5.
+    #[inline]
+    fn may_store(&self, mode: Mode, addr: Addr) -> bool {
+        self.notes[PageNo::of(addr).index()] & note::may_store(mode) != 0
+    }
+
+    /// All memory, for engines that check each access, and the notes that tell them which stores to make
+    /// only through [`Memory::set_word`].
+    #[inline]
+    pub(crate) fn parts_mut(&mut self) -> (Views<'_>, &Notes) {
+        (self.ram.views(), &self.notes)
+    }
+
+    /// The first byte of memory and the first note, for generated code.
+    #[cfg(feature = "jit")]
+    pub(crate) fn raw_parts(&mut self) -> (*mut u8, *const u8) {
+        (std::ptr::from_mut(self.ram.words_mut()).cast(), self.notes.as_ptr())
     }
 
     /// The words of `page`, zeros if it does not exist.
     pub fn page(&self, page: PageNo) -> &Page {
-        &self.slots[self.readable[page.index()] as usize]
+        &self.ram.words().as_chunks().0[page.index()]
+    }
+
+    fn page_mut(&mut self, page: PageNo) -> &mut Page {
+        &mut self.ram.words_mut().as_chunks_mut().0[page.index()]
     }
 
     /// Replaces the words of `page`; `None` makes them zeros.
     pub fn set_page(&mut self, page: PageNo, words: Option<&Page>) {
-        match words {
-            Some(words) => {
-                let slot = self.make_writable(page);
-                self.slots[slot as usize] = *words;
-            }
-            None if self.exists(page) => {
-                let slot = self.make_writable(page);
-                self.slots[slot as usize] = ZERO_PAGE;
-            }
-            None => {}
+        if words.is_none() && !self.exists(page) {
+            return;
         }
+        self.make_writable(page);
+        self.forget_code(page);
+        *self.page_mut(page) = *words.unwrap_or(&ZERO_PAGE);
     }
 
     /// Whether anything was ever stored in `page`.
     pub fn exists(&self, page: PageNo) -> bool {
-        self.readable[page.index()] != 0
+        self.notes[page.index()] & note::EXISTS != 0
     }
 
     /// The number of pages that exist.
     pub fn page_count(&self) -> usize {
-        self.slots.len() - 1
+        self.numbers.len()
     }
 
     /// Every page that exists, in order of its number.
     pub fn pages(&self) -> impl Iterator<Item = (PageNo, &Page)> {
-        // Pages are few and the page table is large: sort the numbers instead of walking the table.
-        let mut numbers = self.numbers[1..].to_vec();
+        // Pages are few and the address space is large: sort the numbers instead of walking the notes.
+        let mut numbers = self.numbers.clone();
         numbers.sort_unstable();
         numbers.into_iter().map(|page| (page, self.page(page)))
     }
@@ -132,8 +189,9 @@ impl Memory {
     /// Returns what the pages written in the interval that ends held when it began
     /// (empty for the first, when nothing was kept).
     pub fn mark(&mut self) -> Vec<SavedPage> {
-        for page in self.written.drain(..) {
-            self.writable[page.index()] = 0;
+        for page in std::mem::take(&mut self.written) {
+            self.notes[page.index()] &= !note::WRITTEN;
+            self.note_stores(page);
         }
         self.saved.replace(Vec::new()).unwrap_or_default()
     }
@@ -148,24 +206,70 @@ impl Memory {
         &self.written
     }
 
+    /// Which translated pages changed.
+    pub fn code_log(&self) -> &CodeLog {
+        &self.code
+    }
+
+    /// An engine translated the words of `addrs`, which lie in one page: their next change goes to the log.
+    pub(crate) fn watch_code(&mut self, addrs: std::ops::Range<Addr>) {
+        let page = PageNo::of(addrs.start);
+        let first = word_index(addrs.start);
+        self.code.watch(page, first..first + (addrs.end.wrapping_sub(addrs.start) / map::WORD_BYTES) as usize);
+        self.notes[page.index()] |= note::CODE;
+        self.note_stores(page);
+    }
+
+    /// Makes the page of `addr` ready for a store to `addr`.
     #[cold]
     #[inline(never)]
-    fn make_writable(&mut self, page: PageNo) -> u32 {
-        let existed = self.exists(page);
-        if self.writable[page.index()] != 0 {
-            return self.writable[page.index()];
+    fn prepare_store(&mut self, addr: Addr) {
+        let page = PageNo::of(addr);
+        if self.notes[page.index()] & note::WRITTEN == 0 {
+            self.make_writable(page);
         }
-        if let Some(saved) = &mut self.saved {
-            let words = existed.then(|| Box::new(self.slots[self.readable[page.index()] as usize]));
-            saved.push(SavedPage { page, words });
+        if self.code.holds(page, word_index(addr)) {
+            self.forget_code(page);
+        }
+    }
+
+    /// The words of `page` are about to change: translations of it are worth nothing any more.
+    fn forget_code(&mut self, page: PageNo) {
+        if self.notes[page.index()] & note::CODE != 0 {
+            self.code.changed(page);
+            self.notes[page.index()] &= !note::CODE;
+            self.note_stores(page);
+        }
+    }
+
+    fn make_writable(&mut self, page: PageNo) {
+        let notes = self.notes[page.index()];
+        if notes & note::WRITTEN != 0 {
+            return;
+        }
+        let existed = notes & note::EXISTS != 0;
+        if self.saved.is_some() {
+            let words = existed.then(|| Box::new(*self.page(page)));
+            self.saved.get_or_insert_default().push(SavedPage { page, words });
         }
         if !existed {
-            self.readable[page.index()] = self.slots.len() as u32;
-            self.slots.push(ZERO_PAGE);
             self.numbers.push(page);
         }
         self.written.push(page);
-        self.writable[page.index()] = self.readable[page.index()];
-        self.readable[page.index()]
+        self.notes[page.index()] |= note::EXISTS | note::WRITTEN;
+        self.note_stores(page);
+    }
+
+    /// Notes who may store to `page` without asking.
+    fn note_stores(&mut self, page: PageNo) {
+        let notes = &mut self.notes[page.index()];
+        let (user, machine) = (note::may_store(Mode::User), note::may_store(Mode::Machine));
+        *notes &= !(user | machine);
+        // The page of the registers is not memory (MAP-6): whoever stores there asks the machine.
+        let is_plain = page != PageNo::of(map::MACHINE_REGS);
+        if is_plain && *notes & (note::WRITTEN | note::CODE) == note::WRITTEN {
+            *notes |= if Mode::User.may_access(page.start()) { user } else { 0 };
+            *notes |= if Mode::Machine.may_access(page.start()) { machine } else { 0 };
+        }
     }
 }

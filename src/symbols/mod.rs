@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use gimli::{self, EndianArcSlice, LittleEndian};
 use goblin::elf::Elf;
+use goblin::elf::section_header::SHF_EXECINSTR;
 use goblin::elf::sym::{STT_FUNC, STT_NOTYPE};
 
 use crate::map::Addr;
@@ -134,7 +135,7 @@ fn functions(elf: &Elf<'_>) -> Vec<Function> {
     let mut functions: Vec<Function> = elf
         .syms
         .iter()
-        .filter(|symbol| matches!(symbol.st_type(), STT_FUNC | STT_NOTYPE) && symbol.st_shndx != 0)
+        .filter(|symbol| matches!(symbol.st_type(), STT_FUNC | STT_NOTYPE) && is_code(elf, symbol.st_shndx))
         .filter_map(|symbol| {
             let name = elf.strtab.get_at(symbol.st_name).filter(|name| is_code_name(name))?;
             Some(Function { start: symbol.st_value as Addr, bytes: symbol.st_size as u32, name: name.into() })
@@ -142,6 +143,11 @@ fn functions(elf: &Elf<'_>) -> Vec<Function> {
         .collect();
     functions.sort_by_key(|function| (function.start, function.bytes != 0));
     functions
+}
+
+/// Whether the section with this index holds instructions: a jump into data has no function's name.
+fn is_code(elf: &Elf<'_>, section: usize) -> bool {
+    elf.section_headers.get(section).is_some_and(|header| header.sh_flags & u64::from(SHF_EXECINSTR) != 0)
 }
 
 /// Not the assembler's local labels and mapping symbols.

@@ -4,6 +4,7 @@ mod log;
 
 pub use log::{JsonLines, SpikeLog};
 
+use crate::ecall::Call;
 use crate::isa::Reg;
 use crate::map::{Addr, Mode};
 use crate::trap::Cause;
@@ -66,6 +67,9 @@ pub trait Sink {
 
     /// Called after each step.
     fn retired(&mut self, _step: &Retired) {}
+
+    /// Called for each machine ECALL that was done, before its step is shown.
+    fn called(&mut self, _call: &Call) {}
 }
 
 impl Sink for () {
@@ -77,6 +81,10 @@ impl<S: Sink> Sink for &mut S {
 
     fn retired(&mut self, step: &Retired) {
         (**self).retired(step);
+    }
+
+    fn called(&mut self, call: &Call) {
+        (**self).called(call);
     }
 }
 

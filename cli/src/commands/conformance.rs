@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     clear_progress();
     write_reports(&report, &out)?;
     match args.format {
-        Format::Human => println!("{report}report: {}\n{}", out.join("report.json").display(), report.closing_line()),
+        Format::Human => println!("{report}report: {}\n{}", out.join("index.html").display(), report.closing_line()),
         Format::Json => println!("{}", json(&report)?),
     }
     Ok(exit_code(&report))
@@ -82,7 +82,13 @@ fn exit_code(report: &Report) -> ExitCode {
 fn write_reports(report: &Report, out: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| Error::infrastructure(format!("{}: {error}", out.display()));
     fs::create_dir_all(out).map_err(failed)?;
-    fs::write(out.join("report.json"), json(report)?).map_err(failed)
+    let files = [
+        ("report.json", json(report)?),
+        ("coverage.yaml", report.coverage_yaml.clone()),
+        ("junit.xml", report.junit()),
+        ("index.html", report.html()),
+    ];
+    files.iter().try_for_each(|(name, text)| fs::write(out.join(name), text)).map_err(failed)
 }
 
 fn json(report: &Report) -> Result<String, Error> {

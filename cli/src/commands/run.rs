@@ -6,15 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use std::{fs, process};
 
-use lockstep::ecall::Halt;
-use lockstep::exec::{Engine, Exit, Step, Until};
+use lockstep::ecall::{Halt, Host, MAX_CALL_CYCLES};
+use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
 use lockstep::hart::Machine;
 use lockstep::map::Mode;
+use lockstep::risc0::{Cost, Cycles};
+use lockstep::trace::Sink;
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::fault::FaultReport;
-use crate::host::ProcessHost;
+use crate::host::{GuestHost, ProcessHost, Risc0Args};
 use crate::program::{Program, ProgramArgs};
 
 /// The arguments of `lockstep run`.
@@ -36,15 +38,23 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
 
+    #[command(flatten)]
+    risc0: Risc0Args,
+
     /// Stop after this many cycles (TIME-2), with exit code 124
     #[arg(long, value_name = "N")]
     max_cycles: Option<u64>,
+
+    /// How to execute: `auto` is the fastest engine; all give the same results
+    #[arg(long, value_enum, default_value = "auto")]
+    engine: EngineArg,
 
     /// Write what the program wrote to file descriptor 3 to this file
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// Say on stderr how many instructions, cycles, pages and seconds the run took
+    /// Say on stderr how many instructions, cycles, pages and seconds the run took; for a RISC Zero guest
+    /// also what it costs there
     #[arg(long)]
     stats: bool,
 
@@ -59,8 +69,32 @@ Examples:
   lockstep run sort.elf --input data.txt --stats
   lockstep run test.elf --kernel none         in machine mode, as the riscv-tests run
   lockstep run app.elf --format json | jq .fault
+  lockstep run guest.bin --stats              an R0BF file, and what it costs in RISC Zero
 
 Exit codes: the program's own; 139 for a fault, 124 for --max-cycles, 130 for Ctrl-C, 2 for bad input.";
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum EngineArg {
+    /// The fastest engine of this build
+    Auto,
+    /// One instruction at a time
+    Step,
+    /// Blocks of decoded instructions
+    Block,
+    /// Blocks, and compiled code for the hot ones
+    Jit,
+}
+
+impl EngineArg {
+    fn kind(self) -> EngineKind {
+        match self {
+            EngineArg::Auto => EngineKind::FASTEST,
+            EngineArg::Step => EngineKind::Step,
+            EngineArg::Block => EngineKind::Block,
+            EngineArg::Jit => EngineKind::Jit,
+        }
+    }
+}
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Format {
@@ -81,6 +115,35 @@ struct Outcome {
     journal: String,
     pages: usize,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risc0: Option<Risc0Outcome>,
+}
+
+/// What only a guest of RISC Zero's kernels has.
+#[derive(Serialize)]
+struct Risc0Outcome {
+    /// Why the host ended the run: the guest's panic message, or what was wrong with a call.
+    refusal: Option<String>,
+    /// What the kernel said before it gave up.
+    kernel_message: String,
+    seed: u64,
+    assumptions: Vec<AssumptionOutcome>,
+    /// Counted with `--stats` only.
+    cycles: Option<Risc0Cycles>,
+}
+
+#[derive(Serialize)]
+struct AssumptionOutcome {
+    claim: String,
+    control_root: String,
+}
+
+#[derive(Serialize)]
+struct Risc0Cycles {
+    user: u64,
+    paging: u64,
+    total: u64,
+    segments_po2: Vec<u32>,
 }
 
 #[derive(Serialize)]
@@ -102,21 +165,29 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let program = args.program.load()?;
     let mut machine = program.image.machine().map_err(Error::usage)?;
     let argv: Vec<String> = argv(&args);
-    let mut host = ProcessHost::new(&argv, args.input.as_deref(), matches!(args.format, Format::Json))?;
+    let streams = ProcessHost::new(&argv, args.input.as_deref(), matches!(args.format, Format::Json))?;
+    let mut host = GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0);
     stop_on_ctrl_c()?;
 
     let start = Instant::now();
-    let exit = run_limited(&mut machine, &mut host, args.max_cycles.unwrap_or(u64::MAX));
+    let mut cost = (args.stats && program.is_risc0()).then(Cost::default);
+    let max_cycles = args.max_cycles.unwrap_or(u64::MAX);
+    let exit = match &mut cost {
+        Some(cost) => run_limited(args.engine.kind(), &mut machine, &mut host, max_cycles, cost),
+        None => run_limited(args.engine.kind(), &mut machine, &mut host, max_cycles, &mut ()),
+    };
     let seconds = start.elapsed().as_secs_f64();
 
-    host.flush();
+    host.streams().flush();
     let report = fault_report(&machine, exit, &program);
-    let outcome = outcome(&machine, &host, exit, report.as_ref(), seconds);
+    let risc0 = risc0_outcome(&host, args.risc0.seed, cost.map(|cost| cost.cycles()));
+    let streams = host.streams();
+    let outcome = Outcome { risc0, ..outcome(&machine, streams, exit, report.as_ref(), seconds) };
     if let Some(path) = &args.journal {
-        save_journal(path, &host.journal)?;
+        save_journal(path, &streams.journal)?;
     }
     tell(&args, exit, report.as_ref(), &outcome)?;
-    if let Some((stream, error)) = host.error {
+    if let Some((stream, error)) = streams.error.take() {
         return Err(Error::infrastructure(format!("{stream} of the program: {error}")));
     }
     Ok(ExitCode::from(outcome.exit_code as u8))
@@ -148,26 +219,29 @@ fn stop_on_ctrl_c() -> Result<(), Error> {
 }
 
 /// Runs until the first step at which `max_cycles` are reached.
-fn run_limited(machine: &mut Machine, host: &mut ProcessHost, max_cycles: u64) -> Exit {
-    let mut engine = Step::new();
+fn run_limited(
+    kind: EngineKind,
+    machine: &mut Machine,
+    host: &mut dyn Host,
+    max_cycles: u64,
+    sink: &mut impl Sink,
+) -> Exit {
+    let mut engine = AnyEngine::new(kind);
     loop {
         let left = max_cycles.saturating_sub(machine.hart.cycles);
         if left == 0 {
             return Exit::Order;
         }
         // A step costs at most this many cycles, so these steps cannot overrun the limit by more than one.
-        let steps = left.div_ceil(MOST_CYCLES_A_STEP);
+        let steps = left.div_ceil(MAX_CALL_CYCLES);
         let order = machine.hart.instructions.saturating_add(steps);
         let until = Until { order, interrupt: Some(&INTERRUPTED), ..Until::END };
-        match engine.run(machine, host, until, &mut ()) {
+        match engine.run(machine, host, until, sink) {
             Exit::Order => {}
             exit => return exit,
         }
     }
 }
-
-/// The step itself and the words that a read or write moves (TIME-2, ECALL-7).
-const MOST_CYCLES_A_STEP: u64 = 1 + (lockstep::ecall::MAX_IO_BYTES / 4) as u64;
 
 fn fault_report(machine: &Machine, exit: Exit, program: &Program) -> Option<FaultReport> {
     let Exit::Fault(fault) = exit else { return None };
@@ -194,7 +268,28 @@ fn outcome(machine: &Machine, host: &ProcessHost, exit: Exit, report: Option<&Fa
         journal: hex(&host.journal),
         pages: machine.mem.page_count(),
         seconds,
+        risc0: None,
     }
+}
+
+fn risc0_outcome(host: &GuestHost, seed: u64, cycles: Option<Cycles>) -> Option<Risc0Outcome> {
+    let host = host.risc0()?;
+    let assumptions = host.assumptions().iter().map(|assumption| AssumptionOutcome {
+        claim: hex(&assumption.claim),
+        control_root: hex(&assumption.control_root),
+    });
+    Some(Risc0Outcome {
+        refusal: host.refusal().map(str::to_owned),
+        kernel_message: host.kernel_message(),
+        seed,
+        assumptions: assumptions.collect(),
+        cycles: cycles.map(|cycles| Risc0Cycles {
+            user: cycles.user,
+            paging: cycles.paging,
+            total: cycles.total,
+            segments_po2: cycles.segments,
+        }),
+    })
 }
 
 fn fault_outcome(report: &FaultReport) -> FaultOutcome {
@@ -211,9 +306,14 @@ fn fault_outcome(report: &FaultReport) -> FaultOutcome {
 }
 
 fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome) -> Result<(), Error> {
+    if let Some(risc0) = &outcome.risc0 {
+        tell_risc0(risc0);
+    }
     if let Some(report) = report {
         let kernel = if args.program.kernel == "default" { "" } else { &format!(" --kernel {}", args.program.kernel) };
-        eprintln!("{}", report.text(&format!("lockstep gdb {}{kernel} --at-fault", args.program.elf.display())));
+        // As the user typed it, so that the line can be pasted.
+        let command = std::env::args().next().unwrap_or_else(|| "lockstep".into());
+        eprintln!("{}", report.text(&format!("{command} gdb {}{kernel} --at-fault", args.program.elf.display())));
     }
     match exit {
         Exit::Order => eprintln!("stopped: --max-cycles {} reached at pc 0x{:08x}", outcome.cycles, outcome.pc),
@@ -227,6 +327,19 @@ fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome
         println!("{}", serde_json::to_string(outcome).map_err(Error::infrastructure)?);
     }
     Ok(())
+}
+
+/// What the guest and its kernel said last, and what the guest takes for granted.
+fn tell_risc0(risc0: &Risc0Outcome) {
+    let said =
+        [&risc0.kernel_message].into_iter().filter(|text| !text.is_empty()).map(|text| format!("kernel: {text}"));
+    said.chain(risc0.refusal.clone()).for_each(|text| eprintln!("{text}"));
+    for assumption in &risc0.assumptions {
+        eprintln!("assumption: claim {}, control root {}", assumption.claim, assumption.control_root);
+    }
+    if let Some(Risc0Cycles { user, paging, total, segments_po2 }) = &risc0.cycles {
+        eprintln!("RISC Zero: {user} user cycles, {paging} paging, {total} total; segments of po2 {segments_po2:?}");
+    }
 }
 
 fn stats(outcome: &Outcome) -> String {

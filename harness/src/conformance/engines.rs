@@ -1,72 +1,89 @@
 //! The engines that every test runs on.
 
 use lockstep::ecall::Host;
-use lockstep::exec::{Engine, Exit, Step, Until};
+use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
 use lockstep::hart::Machine;
 use lockstep::trace::{Retired, Sink};
 
 use super::{Column, judge};
+use crate::coverage::Coverage;
 use crate::report::Cell;
 use crate::suites::Test;
 
 /// An engine of ours: a column of the matrix.
-#[derive(Clone, Copy)]
 pub struct EngineColumn {
-    /// Its name in the report.
-    pub name: &'static str,
-    /// What it is, in one line.
-    pub about: &'static str,
-    /// Runs the machine.
-    pub run: fn(&mut Machine, &mut dyn Host, Until<'_>) -> Exit,
+    kind: EngineKind,
+    is_traced: bool,
+    name: String,
 }
 
-/// Every engine. A new one is a line here.
-pub const ENGINES: &[EngineColumn] = &[
-    EngineColumn { name: "step", about: "the plain engine", run: run::<Step> },
-    EngineColumn { name: "step+trace", about: "the plain engine, with every step recorded", run: run_watched::<Step> },
-];
-
-fn run<E: Engine + Default>(machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Exit {
-    E::default().run(machine, host, until, &mut ())
+/// Every engine, each with and without a record of every step: with a sink the compiler makes other
+/// code of an engine, and that code is judged as well.
+pub fn all() -> Vec<EngineColumn> {
+    EngineKind::ALL.iter().flat_map(|kind| [column(*kind, false), column(*kind, true)]).collect()
 }
 
-/// With a sink the compiler makes other code of an engine; that code is judged as well.
-fn run_watched<E: Engine + Default>(machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Exit {
-    let mut chain = Chain { next: None, broken: None };
-    let exit = E::default().run(machine, host, until, &mut chain);
-    assert!(chain.broken.is_none(), "the trace has a gap: {:?}", chain.broken);
-    exit
+/// The plain engine.
+pub fn plain() -> EngineColumn {
+    column(EngineKind::Step, false)
 }
 
-/// Checks that each recorded step begins where the one before it ended (TIME-1).
-struct Chain {
+fn column(kind: EngineKind, is_traced: bool) -> EngineColumn {
+    let suffix = if is_traced { "+trace" } else { "" };
+    EngineColumn { kind, is_traced, name: format!("{}{suffix}", kind.name()) }
+}
+
+impl EngineColumn {
+    /// Runs `machine`. The plain engine's trace is what the coverage is counted in.
+    pub fn run(&self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, coverage: &mut Coverage) -> Exit {
+        let mut engine = AnyEngine::new(self.kind);
+        if !self.is_traced {
+            return engine.run(machine, host, until, &mut ());
+        }
+        let coverage = (self.kind == EngineKind::Step).then_some(coverage);
+        let mut watch = Watch { coverage, next: None, broken: None };
+        let exit = engine.run(machine, host, until, &mut watch);
+        assert!(watch.broken.is_none(), "the trace has a gap: {:?}", watch.broken);
+        if let (Exit::Fault(fault), Some(coverage)) = (&exit, watch.coverage) {
+            coverage.fault(machine, fault);
+        }
+        exit
+    }
+}
+
+/// Checks that each recorded step begins where the one before it ended (TIME-1), and counts its situations.
+struct Watch<'a> {
+    coverage: Option<&'a mut Coverage>,
     next: Option<(u64, u32)>,
     broken: Option<Retired>,
 }
 
-impl Sink for Chain {
+impl Sink for Watch<'_> {
     fn retired(&mut self, step: &Retired) {
         if self.next.is_some_and(|next| next != (step.order, step.pc)) && self.broken.is_none() {
             self.broken = Some(*step);
         }
         self.next = Some((step.order + 1, step.next_pc));
+        if let Some(coverage) = &mut self.coverage {
+            coverage.retired(step);
+        }
     }
 }
 
 impl Column for EngineColumn {
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn about(&self) -> &str {
-        self.about
+        if self.is_traced { "engine of ours, with every step recorded" } else { "engine of ours" }
     }
 
     fn version(&self) -> Result<String, String> {
         Ok(env!("CARGO_PKG_VERSION").into())
     }
 
-    fn run(&self, test: &Test) -> Cell {
-        judge::judge(test, self)
+    fn run(&self, test: &Test, coverage: &mut Coverage) -> Cell {
+        judge::judge(test, self, coverage)
     }
 }

@@ -9,34 +9,56 @@ use lockstep::isa::Reg;
 use lockstep::map::Addr;
 
 use super::engines::EngineColumn;
+use super::spec;
+use crate::coverage::Coverage;
 use crate::report::Cell;
 use crate::suites::{End, Test};
 
 /// No test needs more steps than this; the longest of the suites makes some 20,000. One that has not ended fails.
 pub const STEP_LIMIT: u64 = 2_000_000;
 
-/// Runs `test` on `engine`.
-pub fn judge(test: &Test, engine: &EngineColumn) -> Cell {
-    let mut machine = match test.machine() {
+/// Runs `test` on `engine` and judges its end.
+pub fn judge(test: &Test, engine: &EngineColumn, coverage: &mut Coverage) -> Cell {
+    let start = match test.machine() {
         Ok(machine) => machine,
         Err(error) => return Cell::fail(error.to_string(), 0),
     };
-    let mut host = TestHost { stdin: test.stdin.clone().into(), stdout: Vec::new() };
-    let stops = stops(test, &machine);
-    let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
-    let exit = (engine.run)(&mut machine, &mut host, until);
-    let problem = wrong_end(test, &machine, exit).or_else(|| wrong_output(test, &host));
-    match problem {
+    let spec_start = matches!(test.end, End::Spec { .. }).then(|| start.clone());
+    let Run { machine, host, exit } = run(test, engine, start, coverage);
+    let wrong = match &spec_start {
+        Some(start) => spec::difference(start, &machine, exit),
+        None => wrong_end(test, &machine, exit),
+    };
+    match wrong.or_else(|| wrong_output(test, &host)) {
         Some(problem) => Cell::fail(problem, machine.hart.instructions),
         None => Cell::pass(machine.hart.instructions),
     }
 }
 
+/// A run that has ended.
+pub struct Run {
+    /// The machine at the end.
+    pub machine: Machine,
+    /// What it wrote.
+    pub host: TestHost,
+    /// Why it stopped.
+    pub exit: Exit,
+}
+
+/// Runs `test` from `machine` to its end, or to the step limit.
+pub fn run(test: &Test, engine: &EngineColumn, mut machine: Machine, coverage: &mut Coverage) -> Run {
+    let mut host = TestHost::of(test);
+    let stops = stops(test, &machine);
+    let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
+    let exit = engine.run(&mut machine, &mut host, until, coverage);
+    Run { machine, host, exit }
+}
+
 /// Where a run must be stopped because the test's own end is not one of the machine's.
 fn stops(test: &Test, machine: &Machine) -> Option<BTreeSet<Addr>> {
     match &test.end {
-        End::Terminate { .. } | End::Fault { .. } => None,
-        End::Signature { halt, .. } => Some([*halt].into()),
+        End::Terminate { .. } | End::Fault { .. } | End::Spec { halt: None } => None,
+        End::Signature { halt, .. } | End::Spec { halt: Some(halt) } => Some([*halt].into()),
         End::Ecall { .. } => Some(ecalls(machine)),
     }
 }
@@ -111,9 +133,16 @@ fn wrong_output(test: &Test, host: &TestHost) -> Option<String> {
 }
 
 /// Standard input from the test, standard output kept.
-struct TestHost {
+pub struct TestHost {
     stdin: std::collections::VecDeque<u8>,
     stdout: Vec<u8>,
+}
+
+impl TestHost {
+    /// The host that `test` asks for.
+    pub fn of(test: &Test) -> TestHost {
+        TestHost { stdin: test.stdin.clone().into(), stdout: Vec::new() }
+    }
 }
 
 impl Host for TestHost {

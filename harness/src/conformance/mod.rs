@@ -7,13 +7,16 @@
 pub mod engines;
 pub mod expected;
 pub mod judge;
+pub mod references;
+pub mod spec;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::report::{Cell, ColumnReport, Report, SuiteReport, TestReport};
+use crate::coverage::Coverage;
+use crate::report::{self, Cell, ColumnReport, Report, SuiteReport, TestReport};
 use crate::suites::collect::{self, Collected};
 use crate::suites::manifest::Manifest;
 use crate::suites::{Error, Test, directory};
@@ -46,8 +49,8 @@ pub trait Column: Send + Sync {
     /// Why it cannot run here; its cells are then skipped with this reason.
     fn version(&self) -> Result<String, String>;
 
-    /// Runs one test.
-    fn run(&self, test: &Test) -> Cell;
+    /// Runs one test; an engine that records its steps counts their situations in `coverage`.
+    fn run(&self, test: &Test, coverage: &mut Coverage) -> Cell;
 }
 
 /// How far a run is: tests done, and all tests.
@@ -67,8 +70,11 @@ pub fn run(options: &Options, progress: Progress<'_>) -> Result<Report, Error> {
     let columns = columns(options)?;
     let tests: Vec<&Test> =
         suites.iter().flat_map(|suite| &suite.tests).filter(|test| is_wanted(options, test)).collect();
-    let cells = fill(&tests, &columns, progress);
-    Ok(report(options, &suites, &columns, &tests, cells, &expected))
+    let tests = exact(options, tests)?;
+    let (cells, coverage) = fill(&tests, &columns, progress);
+    let mut report = summarise(options, &suites, &columns, &tests, cells, &expected);
+    report.count_coverage(coverage, is_whole(options));
+    Ok(report)
 }
 
 fn collect(options: &Options) -> Result<Vec<Collected>, Error> {
@@ -80,7 +86,8 @@ fn collect(options: &Options) -> Result<Vec<Collected>, Error> {
 
 fn columns(options: &Options) -> Result<Vec<Box<dyn Column>>, Error> {
     let mut columns: Vec<Box<dyn Column>> = Vec::new();
-    columns.extend(engines::ENGINES.iter().map(|engine| Box::new(*engine) as Box<dyn Column>));
+    columns.extend(engines::all().into_iter().map(|engine| Box::new(engine) as Box<dyn Column>));
+    columns.extend(references::all().into_iter().map(|reference| Box::new(reference) as Box<dyn Column>));
     if let Some(name) = &options.column {
         let names: Vec<String> = columns.iter().map(|column| column.name().to_string()).collect();
         columns.retain(|column| column.name() == name);
@@ -91,28 +98,50 @@ fn columns(options: &Options) -> Result<Vec<Box<dyn Column>>, Error> {
     Ok(columns)
 }
 
+/// Whether every test of the manifest runs in every column.
+fn is_whole(options: &Options) -> bool {
+    options.filter.is_none() && options.column.is_none() && options.directory.is_none()
+}
+
 fn is_wanted(options: &Options, test: &Test) -> bool {
-    options.filter.as_ref().is_none_or(|part| test.id().contains(part))
+    options.filter.as_ref().is_none_or(|part| test.id().contains(part.as_str()))
+}
+
+const NO_PANIC: &str = "no worker panics while it holds the lock";
+
+/// The one test that is called exactly as the filter says, if there is one, else all that were found.
+fn exact<'a>(options: &Options, tests: Vec<&'a Test>) -> Result<Vec<&'a Test>, Error> {
+    let Some(filter) = &options.filter else { return Ok(tests) };
+    if tests.is_empty() {
+        return Err(Error::new(format!("no test is called {filter}; target/conformance/report.json lists them")));
+    }
+    match tests.iter().find(|test| test.id() == *filter) {
+        Some(test) => Ok(vec![*test]),
+        None => Ok(tests),
+    }
 }
 
 /// The cells of every test, in the order of `tests`. The result does not depend on the threads.
-fn fill(tests: &[&Test], columns: &[Box<dyn Column>], progress: Progress<'_>) -> Vec<Vec<Cell>> {
+fn fill(tests: &[&Test], columns: &[Box<dyn Column>], progress: Progress<'_>) -> (Vec<Vec<Cell>>, Coverage) {
     let unavailable: Vec<Option<String>> = columns.iter().map(|column| column.version().err()).collect();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let cells = Mutex::new(vec![Vec::new(); tests.len()]);
+    let total = Mutex::new(Coverage::default());
     let work = || {
+        let mut coverage = Coverage::default();
         while let Some((index, test)) = take(&next, tests) {
             let row = columns.iter().zip(&unavailable).map(|(column, reason)| match reason {
                 Some(reason) => Cell::skip(reason.clone()),
-                None => column.run(test),
+                None => column.run(test, &mut coverage),
             });
             let row = row.collect();
-            cells.lock().expect("no worker panics while it holds the lock")[index] = row;
+            cells.lock().expect(NO_PANIC)[index] = row;
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, tests.len());
         }
+        total.lock().expect(NO_PANIC).add(&coverage);
     };
     thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
-    cells.into_inner().expect("no worker panics while it holds the lock")
+    (cells.into_inner().expect(NO_PANIC), total.into_inner().expect(NO_PANIC))
 }
 
 fn take<'a>(next: &AtomicUsize, tests: &[&'a Test]) -> Option<(usize, &'a Test)> {
@@ -120,7 +149,7 @@ fn take<'a>(next: &AtomicUsize, tests: &[&'a Test]) -> Option<(usize, &'a Test)>
     tests.get(index).map(|test| (index, *test))
 }
 
-fn report(
+fn summarise(
     options: &Options,
     suites: &[Collected],
     columns: &[Box<dyn Column>],
@@ -146,15 +175,16 @@ fn report(
         rows.push(TestReport {
             suite: test.suite.clone(),
             name: test.name.clone(),
+            instruction: report::instruction_of(&test.name),
             clauses: test.clauses.clone(),
             cells: cells.collect(),
         });
     }
     let broken = suites.iter().filter_map(|suite| suite.problem.clone());
     let mut problems: Vec<Error> = broken.collect();
-    let is_whole = options.filter.is_none() && options.column.is_none() && options.directory.is_none();
-    if is_whole && problems.is_empty() {
-        problems.extend(expected.stale(&used).into_iter().map(Error::new));
+    if is_whole(options) && problems.is_empty() {
+        let names: Vec<&str> = suites.iter().map(|suite| suite.suite.name.as_str()).collect();
+        problems.extend(expected.stale(&used, &names).into_iter().map(Error::new));
     }
     let suites = suites.iter().map(|suite| SuiteReport::of(suite, &rows)).collect();
     let mut report = Report::new(columns, suites, rows, problems);

@@ -5,9 +5,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use lockstep::isa::Op;
+
+use crate::coverage::Coverage;
 use crate::suites::Error;
 use crate::suites::collect::Collected;
 
+mod html;
+mod junit;
 mod table;
 
 /// The version of the form of `report.json`; `riscv-tests/report.schema.json` describes it.
@@ -28,11 +33,27 @@ pub struct Report {
     pub tests: Vec<TestReport>,
     /// How many cells have which verdict.
     pub totals: Totals,
+    /// The coverage of the run.
+    pub coverage: CoverageReport,
+    /// Every coverage point with its count: `coverage.yaml`.
+    #[serde(skip)]
+    pub coverage_yaml: String,
     /// What is wrong besides failed cells: suites that cannot be had, stale entries.
     pub problems: Vec<String>,
     /// Whether every problem is that a package or tool cannot be had.
     #[serde(skip)]
     pub is_infrastructure: bool,
+}
+
+/// How many situations a run saw.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CoverageReport {
+    /// The situations there are.
+    pub points: usize,
+    /// Those seen at least once.
+    pub seen: usize,
+    /// Those never seen.
+    pub missing: Vec<String>,
 }
 
 /// A column.
@@ -78,6 +99,8 @@ pub struct TestReport {
     pub suite: String,
     /// Its name in the suite.
     pub name: String,
+    /// The instruction that it is about, if it is about one.
+    pub instruction: Option<&'static str>,
     /// The clauses that it names.
     pub clauses: Vec<String>,
     /// Its cells, by column.
@@ -140,6 +163,26 @@ impl Cell {
     }
 }
 
+impl TestReport {
+    /// `suite/name`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.suite, self.name)
+    }
+
+    /// The command that runs one cell again.
+    pub fn reproduce(&self, column: &str) -> String {
+        format!("lockstep conformance --filter {} --column {column}", self.id())
+    }
+}
+
+/// The instruction that a test called `name` is about: the suites name their tests after them.
+pub fn instruction_of(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let stem = name.strip_prefix("traps/").unwrap_or(&name);
+    let mut words = stem.split(|c: char| !c.is_ascii_alphanumeric());
+    words.find_map(|word| Op::ALL.iter().map(|op| op.mnemonic()).find(|mnemonic| *mnemonic == word))
+}
+
 impl Totals {
     fn count<'a>(cells: impl Iterator<Item = &'a Cell>) -> Totals {
         let mut totals = Totals::default();
@@ -190,9 +233,25 @@ impl Report {
             suites,
             tests,
             totals,
+            coverage: CoverageReport::default(),
+            coverage_yaml: String::new(),
             is_infrastructure: problems.iter().all(|problem| problem.is_infrastructure),
             problems: problems.into_iter().map(|problem| problem.text).collect(),
         }
+    }
+
+    /// Adds the coverage of the run; a whole run must have seen every point.
+    pub fn count_coverage(&mut self, coverage: Coverage, is_whole: bool) {
+        let (points, seen) = coverage.totals();
+        if is_whole && seen < points {
+            self.is_infrastructure &= !self.problems.is_empty();
+            self.problems.push(format!(
+                "coverage: {} of {points} points were never seen; coverage.yaml lists them",
+                points - seen
+            ));
+        }
+        self.coverage = CoverageReport { points, seen, missing: coverage.missing() };
+        self.coverage_yaml = coverage.yaml();
     }
 
     /// Makes paths below `root` relative to it: a report says the same on every machine.
@@ -209,10 +268,18 @@ impl Report {
     pub fn failures(&self) -> impl Iterator<Item = (String, &str, &str)> {
         self.tests.iter().flat_map(|test| {
             let failed = test.cells.iter().filter(|(_, cell)| cell.verdict == Verdict::Fail);
-            failed.map(|(column, cell)| {
-                (format!("{}/{}", test.suite, test.name), column.as_str(), cell.reason.as_deref().unwrap_or_default())
-            })
+            failed.map(|(column, cell)| (test.id(), column.as_str(), cell.reason.as_deref().unwrap_or_default()))
         })
+    }
+
+    /// `index.html`: one page with no network.
+    pub fn html(&self) -> String {
+        html::page(self)
+    }
+
+    /// `junit.xml`.
+    pub fn junit(&self) -> String {
+        junit::xml(self)
     }
 
     /// Whether the run is free of failures and problems.

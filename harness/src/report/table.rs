@@ -48,6 +48,7 @@ impl Report {
         if self.totals.expected > 0 {
             writeln!(f, "{} expected differences (e), explained in riscv-tests/EXPECTED.json", self.totals.expected)?;
         }
+        writeln!(f, "coverage: {} of {} points", self.coverage.seen, self.coverage.points)?;
         for (test, column, reason) in self.failures().take(SHOWN_FAILURES) {
             writeln!(f, "FAILED {test} on {column}: {reason}")?;
         }

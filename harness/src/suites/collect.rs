@@ -8,7 +8,7 @@ use lockstep::map::Addr;
 
 use super::compile::{self, Source};
 use super::manifest::{Kind, Manifest, Package, Suite};
-use super::{End, Error, Program, Test, fetch, hex, own};
+use super::{End, Error, Program, Test, fetch, generated, hex, own};
 
 /// A suite with its tests.
 #[derive(Clone, Debug)]
@@ -66,6 +66,10 @@ fn fill(root: &Path, collected: &mut Collected) -> Result<(), Error> {
         Kind::RiscvTestsSource => sources(root, &path, &built, collected),
         Kind::RiscvTestsHex => riscv_tests_hex(&path, collected),
         Kind::ComplianceHex => compliance(&path, collected),
+        Kind::Generated => {
+            collected.tests = generated::tests(&collected.suite.name);
+            Ok(())
+        }
         Kind::Own => own_programs(root, &path, &built, collected),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lockstep::hart::Machine;
-use lockstep::map::Addr;
+use lockstep::map::{Addr, Mode};
 use lockstep::mem::Memory;
 
 use super::Error;
@@ -38,7 +38,7 @@ pub fn memory(bytes: &[u8]) -> Result<Memory, String> {
 /// One sentence that names the file.
 pub fn machine(path: &Path, bytes: &[u8], start: Addr) -> Result<Machine, Error> {
     let memory = memory(bytes).map_err(|problem| Error::file(path, problem))?;
-    super::machine_at(memory, start).map_err(|problem| Error::file(path, problem))
+    super::machine_at(memory, start, Mode::Machine).map_err(|problem| Error::file(path, problem))
 }
 
 struct Record {

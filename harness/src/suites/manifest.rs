@@ -96,6 +96,8 @@ pub enum Kind {
     ComplianceHex,
     /// Our own programs.
     Own,
+    /// Programs generated from the coverage points.
+    Generated,
 }
 
 impl Manifest {

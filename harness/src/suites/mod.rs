@@ -7,6 +7,7 @@ pub mod collect;
 pub mod compile;
 pub mod directory;
 pub mod fetch;
+pub mod generated;
 pub mod hex;
 pub mod manifest;
 pub mod own;
@@ -14,12 +15,13 @@ pub mod process;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lockstep::ecall::Halt;
-use lockstep::hart::Machine;
+use lockstep::hart::{Machine, StartError};
 use lockstep::isa::Reg;
 use lockstep::loader::{self, Kernel};
-use lockstep::map::{Addr, Mode};
+use lockstep::map::{self, Addr, Mode};
 use lockstep::mem::Memory;
 use lockstep::trap::Cause;
 
@@ -47,8 +49,24 @@ pub struct Test {
 pub enum Program {
     /// An ELF file under kernel `none` (ELF-9).
     MachineElf(PathBuf),
+    /// An ELF file in machine mode, started at another address than its entry.
+    ElfFrom {
+        /// The file.
+        path: PathBuf,
+        /// The pc of the first step.
+        start: Addr,
+    },
     /// An ELF file under the default kernel.
     UserElf(PathBuf),
+    /// Words that a generator of ours made.
+    Generated {
+        /// The image.
+        chunks: Arc<generated::Chunks>,
+        /// The pc of the first step.
+        start: Addr,
+        /// Its mode.
+        mode: Mode,
+    },
     /// An Intel hex file, started in machine mode at an address.
     Hex {
         /// The file.
@@ -88,6 +106,11 @@ pub enum End {
         /// Registers of the current mode that must hold these values.
         registers: Vec<(Reg, u32)>,
     },
+    /// What the executable specification comes to on the same image: the same end in the same state.
+    Spec {
+        /// Where both are stopped, if the program does not end by itself.
+        halt: Option<Addr>,
+    },
     /// pc reaches `halt`, and memory holds these words from `start` on.
     Signature {
         /// Where the program is done.
@@ -117,39 +140,37 @@ impl Test {
     /// # Errors
     /// One sentence that names the file and what is wrong with it.
     pub fn machine(&self) -> Result<Machine, Error> {
-        let path = self.program.path();
-        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-        let image = match &self.program {
-            Program::MachineElf(_) => loader::load(&bytes, Kernel::None),
-            Program::UserElf(_) => loader::load(&bytes, Kernel::Default),
-            Program::Hex { start, .. } => return hex::machine(path, &bytes, *start),
+        let (path, kernel) = match &self.program {
+            Program::MachineElf(path) => (path, Kernel::None),
+            Program::UserElf(path) => (path, Kernel::Default),
+            Program::ElfFrom { path, .. } => (path, Kernel::None),
+            Program::Hex { path, start } => return hex::machine(path, &read(path)?, *start),
+            Program::Generated { chunks, start, mode } => return generated_machine(chunks, *start, *mode),
         };
-        let image = image.map_err(|error| Error::file(path, error))?;
+        let mut image = loader::load(&read(path)?, kernel).map_err(|error| Error::file(path, error))?;
+        if let Program::ElfFrom { start, .. } = &self.program {
+            image.memory.set_word(map::SUSPEND_PC, *start);
+        }
         image.machine().map_err(|error| Error::file(path, error))
     }
 }
 
-impl Program {
-    /// The file.
-    pub fn path(&self) -> &Path {
-        match self {
-            Program::MachineElf(path) | Program::UserElf(path) | Program::Hex { path, .. } => path,
-        }
-    }
-
-    /// The mode that the program itself runs in.
-    pub fn mode(&self) -> Mode {
-        match self {
-            Program::UserElf(_) => Mode::User,
-            Program::MachineElf(_) | Program::Hex { .. } => Mode::Machine,
-        }
-    }
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::file(path, error))
 }
 
-/// A machine in machine mode at `start`, with `memory` and no registers set.
-pub(crate) fn machine_at(mut memory: Memory, start: Addr) -> Result<Machine, lockstep::hart::StartError> {
-    memory.set_word(lockstep::map::SUSPEND_PC, start);
-    memory.set_word(lockstep::map::SUSPEND_MODE, Mode::Machine as u32);
+fn generated_machine(chunks: &generated::Chunks, start: Addr, mode: Mode) -> Result<Machine, Error> {
+    let mut memory = Memory::new();
+    for (addr, words) in chunks {
+        words.iter().zip((*addr..).step_by(4)).for_each(|(word, addr)| memory.set_word(addr, *word));
+    }
+    machine_at(memory, start, mode).map_err(|error| Error::new(format!("a generated program: {error}")))
+}
+
+/// A machine at `start` with `memory`.
+pub(crate) fn machine_at(mut memory: Memory, start: Addr, mode: Mode) -> Result<Machine, StartError> {
+    memory.set_word(map::SUSPEND_PC, start);
+    memory.set_word(map::SUSPEND_MODE, mode as u32);
     Machine::from_image(memory)
 }
 

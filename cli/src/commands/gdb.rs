@@ -1,0 +1,185 @@
+//! `lockstep gdb`: a program under a debugger.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode};
+
+use lockstep::ecall::{Host, Refused};
+use lockstep::gdb::{End, Inferior, Program, Server};
+use lockstep::hart::Machine;
+use lockstep::timeline::DEFAULT_BUDGET_BYTES;
+
+use crate::error::Error;
+use crate::host::{GuestHost, ProcessHost, Risc0Args};
+use crate::program::ProgramArgs;
+
+/// The arguments of `lockstep gdb`.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    program: ProgramArgs,
+
+    /// An argument for the program (argv[1] and on); may be given several times
+    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
+    args: Vec<String>,
+
+    /// More arguments for the program
+    #[arg(last = true, value_name = "ARGS")]
+    more_args: Vec<String>,
+
+    /// The program's standard input, instead of this process's
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    #[command(flatten)]
+    risc0: Risc0Args,
+
+    /// Wait for a debugger on this address (port 0 takes a free one), instead of starting gdb-multiarch
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+
+    /// Run to the fault, or to the end of the program, before the debugger is let in
+    #[arg(long)]
+    at_fault: bool,
+
+    /// The debugger to start
+    #[arg(long, value_name = "COMMAND", default_value = "gdb-multiarch", conflicts_with = "listen")]
+    gdb: String,
+
+    /// An option for the debugger, such as --gdb-arg=-batch; may be given several times
+    #[arg(long = "gdb-arg", value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "listen")]
+    gdb_args: Vec<String>,
+
+    /// Memory for the history that reverse execution needs, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_BUDGET_MIB, value_parser = clap::value_parser!(u32).range(1..))]
+    history_budget: u32,
+
+    /// Stop before the first instruction of the kernel instead of the program's
+    #[arg(long)]
+    from_reset: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lockstep gdb hello.elf                                  start gdb-multiarch on the program
+  lockstep gdb app.elf --at-fault                         ... at its fault; watch x and reverse-continue find the cause
+  lockstep gdb hello.elf --listen 127.0.0.1:1234          only serve, for
+  gdb-multiarch -ex 'target remote :1234'                 in another terminal; symbols load by themselves
+
+Exit codes: the program's own; 128 and the signal's number if it was ended by one; 0 if the debugger killed it or left.";
+
+const DEFAULT_BUDGET_MIB: u32 = (DEFAULT_BUDGET_BYTES >> 20) as u32;
+
+/// Serves debuggers until the program has ended.
+///
+/// # Errors
+/// A file that cannot be read or is no program, an address that cannot be listened on, a debugger that does not start.
+pub fn run(args: Args) -> Result<ExitCode, Error> {
+    let inferior = inferior(&args)?;
+    let listen = args.listen.as_deref().unwrap_or("127.0.0.1:0");
+    let mut server = Server::bind(listen, inferior).map_err(|error| {
+        Error::infrastructure(format!("--listen {listen}: {error}; choose another port, or 0 for any free one"))
+    })?;
+    let addr = server.local_addr().map_err(Error::infrastructure)?;
+    if args.listen.is_some() {
+        eprintln!("waiting for a debugger on {addr}: gdb-multiarch -ex 'target remote {addr}'");
+        return server.serve().map(exit_code).map_err(Error::infrastructure);
+    }
+    let mut debugger = debugger(&args, addr)?;
+    let mut has_left = || debugger.try_wait().is_ok_and(|status| status.is_some());
+    let end = server.serve_while(|| !has_left()).map_err(Error::infrastructure)?;
+    debugger.wait().map_err(Error::infrastructure)?;
+    Ok(end.map_or(ExitCode::SUCCESS, exit_code))
+}
+
+fn exit_code(end: End) -> ExitCode {
+    ExitCode::from(match end {
+        End::Exited(code) => code,
+        End::Died(signal) => SIGNAL_EXIT + signal,
+        End::Killed => 0,
+    })
+}
+
+/// Starts the debugger on this terminal; Ctrl-C is for it, not for us.
+fn debugger(args: &Args, addr: SocketAddr) -> Result<Child, Error> {
+    ctrlc::set_handler(|| {}).map_err(|error| Error::infrastructure(format!("no handler for Ctrl-C: {error}")))?;
+    let mut command = Command::new(&args.gdb);
+    command.arg("-q").args(["-iex", "set sysroot /"]).args(pretty_printers());
+    command.args(["-ex", &format!("target remote {addr}")]).args(&args.gdb_args).arg(&args.program.elf);
+    command.spawn().map_err(|error| {
+        Error::infrastructure(format!("{}: {error}; install it, or name another debugger with --gdb", args.gdb))
+    })
+}
+
+/// What rust-gdb tells gdb, if it is installed: how to show Rust's types.
+fn pretty_printers() -> Vec<String> {
+    let rustc = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let Some(root) = rustc.ok().and_then(|output| String::from_utf8(output.stdout).ok()) else { return Vec::new() };
+    let folder = Path::new(root.trim()).join("lib/rustlib/etc");
+    if !folder.join("gdb_load_rust_pretty_printers.py").is_file() {
+        return Vec::new();
+    }
+    let folder = folder.to_string_lossy().into_owned();
+    ["-d", &folder, "-iex", &format!("add-auto-load-safe-path {folder}")].map(str::to_owned).to_vec()
+}
+
+/// What a shell adds to the number of the signal that ended a process.
+const SIGNAL_EXIT: u8 = 128;
+
+fn inferior(args: &Args) -> Result<Inferior, Error> {
+    let program = args.program.load()?;
+    let machine = program.image.machine().map_err(Error::usage)?;
+    let name = args.program.elf.to_string_lossy().into_owned();
+    let argv: Vec<String> = [name].into_iter().chain(args.args.iter().chain(&args.more_args).cloned()).collect();
+    let streams = ProcessHost::new(&argv, args.input.as_deref(), false)?;
+    let host = FlushingHost(GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0));
+    let mut inferior = Inferior::new(
+        Program { path: absolute(&args.program.elf), elf: program.elf },
+        machine,
+        Box::new(host),
+        (args.history_budget as usize) << 20,
+    );
+    if !args.from_reset {
+        inferior.start_at(program.image.entry);
+    }
+    if args.at_fault {
+        inferior.run_to_fault();
+    }
+    Ok(inferior)
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+}
+
+/// Shows what the program wrote at once: a debugger stops it in the middle of a line.
+struct FlushingHost(GuestHost);
+
+impl Host for FlushingHost {
+    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+        self.0.read(order, fd, bytes)
+    }
+
+    fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
+        let count = self.0.write(order, fd, bytes);
+        self.0.streams().flush();
+        count
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        // A guest of RISC Zero's kernel writes by a read (HOST-1).
+        let result = self.0.read_for(machine, fd, bytes);
+        self.0.streams().flush();
+        if let Some(why) = self.0.risc0().and_then(|host| host.refusal()) {
+            eprintln!("{why}");
+        }
+        result
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        let result = self.0.write_for(machine, fd, bytes);
+        self.0.streams().flush();
+        result
+    }
+}

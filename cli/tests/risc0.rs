@@ -1,0 +1,172 @@
+//! RISC Zero's programs through the command: published guests, their identity, and sentences for bad files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lockstep::risc0::V1COMPAT;
+use lockstep_harness::suites::fetch;
+use lockstep_harness::suites::manifest::{Manifest, find_root};
+use serde_json::Value;
+
+/// A file of a published package.
+fn published(package: &str, path: &str) -> PathBuf {
+    let root = find_root().expect("the repository is here");
+    let manifest = Manifest::read(&root).expect("the manifest is good");
+    let package = manifest.package(package).expect("the manifest names the package");
+    fetch::package(&root, package).expect("the package can be had").join(path)
+}
+
+fn log_builder() -> PathBuf {
+    published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin")
+}
+
+fn loop_guest() -> PathBuf {
+    published("risc0-zkvm", "risc0-zkvm-3.0.6/examples/loop.bin")
+}
+
+/// A file of these bytes in the tests' own folder.
+fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, bytes).expect("the file can be written");
+    path
+}
+
+fn lockstep(command: &str, program: &Path, args: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_lockstep")).arg(command).arg(program).args(args).output();
+    output.expect("the command runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs `program` on `input` and returns the report with RISC Zero's cycles.
+fn report(program: &Path, input: &[u8], args: &[&str]) -> (Value, Output) {
+    let name = format!("input-{}", input.len());
+    let input = file(&name, input);
+    let more = ["--stats", "--format", "json", "--input", input.to_str().expect("the path is UTF-8")];
+    let output = lockstep("run", program, &[args, &more].concat());
+    (serde_json::from_slice(&output.stdout).expect("stdout is one JSON object"), output)
+}
+
+/// ELF-11, ELF-12: the image ID is the one published beside the program.
+#[test]
+fn the_image_id_is_the_published_one() {
+    let id = fs::read(log_builder().with_extension("iid")).expect("the ID is published");
+    let wanted: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let output = lockstep("image-id", &log_builder(), &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), wanted);
+    // ELF-10: the kernel given by name is the one in the file.
+    let output = lockstep("image-id", &log_builder(), &["--kernel", "v1compat"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), wanted);
+}
+
+/// ELF-10, HOST-1, HOST-2, COST-1 to COST-4: the loop reads its count by SYS_READ. Its cost is counted by hand:
+/// a turn is two cycles, so 11,000 turns more cost 22,000 user cycles more and no paging.
+#[test]
+fn the_loop_guest_runs_its_count() {
+    let run = |count: u32| {
+        let (report, output) = report(&loop_guest(), &count.to_le_bytes(), &["--kernel", "v1compat"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let cycles = &report["risc0"]["cycles"];
+        let numbers = ["user", "paging", "total"].map(|key| cycles[key].as_u64().expect("a number"));
+        (numbers, cycles["segments_po2"].clone(), report["instructions"].as_u64().expect("a number"))
+    };
+    let ([user_0, paging_0, _], _, instructions_0) = run(1_000);
+    let ([user_1, paging_1, total], segments, instructions_1) = run(12_000);
+    assert_eq!((user_1 - user_0, instructions_1 - instructions_0, paging_1), (22_000, 22_000, paging_0));
+    assert_eq!((total, segments), (1 << 16, serde_json::json!([16])));
+    // More than a segment's 2^20 cycles.
+    let (_, segments, _) = run(600_000);
+    assert_eq!(segments[0], 20);
+    assert_eq!(segments.as_array().map(Vec::len), Some(2));
+}
+
+/// ECALL-19, HOST-2, TRAP-6: a guest that panics ends the run with its message and its own backtrace.
+#[test]
+fn a_panic_reaches_the_caller() {
+    let (report, output) = report(&log_builder(), &[], &[]);
+    assert_eq!(output.status.code(), Some(139));
+    let message = report["risc0"]["refusal"].as_str().expect("the guest panicked");
+    assert!(message.starts_with("guest panicked: ") && message.contains("DeserializeUnexpectedEnd"), "{message}");
+    let text = stderr(&output);
+    for function in ["sys_panic", "core::result::unwrap_failed", "risc0_zkvm::guest::env::read_frame"] {
+        assert!(text.contains(function), "{function} in {text}");
+    }
+}
+
+/// HOST-4: a work log that continues another asks for the proof of that one; it is an assumption here.
+/// The journal is what the guest commits: log, old root, new root, value, image ID.
+#[test]
+fn verify_integrity_is_an_assumption() {
+    let (id, log, root) = ([0x22; 32], [0x11; 20], [0x33; 32]);
+    let journal = [&log[..], &root, &root, &0u64.to_le_bytes(), &id].concat();
+    let body = [&[1][..], &journal, &0u32.to_le_bytes(), &id].concat();
+    let frame = [&(body.len() as u32).to_le_bytes()[..], &body].concat();
+    let (report, output) = report(&log_builder(), &frame, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(report["risc0"]["assumptions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(report["journal"].as_str().map(str::len), Some(2 * journal.len()));
+}
+
+/// HOST-3, TIME-3: the same seed and input give the same run.
+#[test]
+fn runs_repeat() {
+    let run = || {
+        let (mut report, _) = report(&log_builder(), &[1, 2, 3], &["--seed", "5"]);
+        report["seconds"] = Value::Null;
+        report
+    };
+    assert_eq!(run(), run());
+}
+
+/// The sentence of `lockstep run` for `bytes`.
+fn sentence(name: &str, bytes: &[u8], args: &[&str]) -> String {
+    let output = lockstep("run", &file(name, bytes), args);
+    assert_eq!(output.status.code(), Some(2), "{name}: {}", stderr(&output));
+    stderr(&output)
+}
+
+/// ELF-11: damage, other versions and other ABIs, each in a sentence that names what was found and expected.
+#[test]
+fn bad_r0bf_files_get_a_sentence() {
+    let good = fs::read(log_builder()).expect("the file is published");
+    let changed = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        bytes
+    };
+    let check = |name: &str, bytes: &[u8], words: &[&str]| {
+        let text = sentence(name, bytes, &[]);
+        for word in words {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert!(text.trim_end().ends_with("(ELF-11)") && text.lines().count() == 1, "{text}");
+    };
+    check("magic-only", b"R0BF", &["truncated: 4 bytes", "12"]);
+    check("version", &changed(4, 3), &["version 3", "only version 1"]);
+    check("header", &good[..20], &["damaged"]);
+    check("program", &good[..1000], &["damaged"]);
+    // The header's one entry: kind V1Compat (0), then the length and text of "1.0.0".
+    check("kind", &changed(21, 1), &["ABI Linux", "only V1Compat"]);
+    check("abi", &changed(23, b'2'), &["version 2.0.0", "only 1.x"]);
+}
+
+/// ELF-5, ELF-10: where a program and a kernel made for RISC Zero may lie.
+#[test]
+fn overlaps_get_a_sentence() {
+    let good = fs::read(loop_guest()).expect("the file is published");
+    // The first program header's address: into the kernel.
+    let with_word = |at: usize, value: u32| {
+        let mut bytes = good.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        bytes
+    };
+    let first_load = (52..).step_by(32).find(|at| good[*at] == 1).expect("a PT_LOAD header");
+    let text = sentence("in-kernel", &with_word(first_load + 8, 0xC000_0000), &["--kernel", "v1compat"]);
+    assert!(text.contains("reaches into kernel memory") && text.contains("ELF-5"), "{text}");
+    let kernel = file("kernel", &V1COMPAT[..40]);
+    let text = sentence("good", &good, &["--kernel", kernel.to_str().expect("the path is UTF-8")]);
+    assert!(text.contains("kernel") && text.contains("truncated: 40 bytes"), "{text}");
+}

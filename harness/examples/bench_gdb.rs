@@ -1,0 +1,345 @@
+//! `make bench-gdb`: the debugger's server against QEMU's, in one run, with one client and one guest.
+//!
+//! Prints a table, and with `--json FILE` writes the figures. Ratios mean more than figures: both servers
+//! share the machine with whatever else runs on it.
+#![forbid(unsafe_code)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let elf = build_guest()?;
+    let lockstep = measure(Kind::Lockstep, &elf)?;
+    let qemu = measure(Kind::Qemu, &elf)?;
+    print_table(&lockstep, &qemu);
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, flag, path] = &args[..]
+        && flag == "--json"
+    {
+        std::fs::write(path, json(&lockstep, &qemu))?;
+    }
+    Ok(())
+}
+
+/// Which server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Lockstep,
+    Qemu,
+}
+
+/// A quantity, its unit, and its value where the server can do it.
+struct Figure {
+    name: &'static str,
+    unit: &'static str,
+    value: Option<f64>,
+}
+
+/// Addresses of the guest's labels, by `nm`.
+struct Guest {
+    path: String,
+    round: u32,
+    bnez: u32,
+    hot: u32,
+    same_page: u32,
+    other_page: u32,
+}
+
+fn build_guest() -> Result<Guest, Failure> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gdbsuite/bench.S");
+    std::fs::create_dir_all("target/gdb")?;
+    let path = "target/gdb/bench.elf".to_owned();
+    // QEMU's virt machine has its memory at 0x8000_0000, which is user memory here (MAP-2).
+    let status = Command::new("riscv64-unknown-elf-gcc")
+        .args(["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x80000000,--no-relax", source, "-o", &path])
+        .status()?;
+    if !status.success() {
+        return Err("the guest does not assemble".into());
+    }
+    let names = String::from_utf8(Command::new("riscv64-unknown-elf-nm").arg(&path).output()?.stdout)?;
+    let addr = |name: &str| -> Result<u32, Failure> {
+        let line = names.lines().find(|line| line.ends_with(&format!(" {name}"))).ok_or("a label is missing")?;
+        Ok(u32::from_str_radix(&line[..8], 16)?)
+    };
+    let round = addr("round")?;
+    let (hot, same_page) = (addr("hot")?, addr("other_word_of_the_page")?);
+    Ok(Guest { path, round, bnez: round + 16, hot, same_page, other_page: addr("other_page")? })
+}
+
+/// A client with no more to it than the protocol needs.
+struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+    server: Child,
+}
+
+impl Client {
+    fn start(kind: Kind, guest: &Guest) -> Result<Client, Failure> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = format!("127.0.0.1:{port}");
+        let mut command = match kind {
+            Kind::Lockstep => {
+                let mut command = Command::new("target/release/lockstep");
+                command.args(["gdb", &guest.path, "--kernel", "none", "--listen", &address]);
+                command
+            }
+            Kind::Qemu => {
+                let mut command = Command::new("qemu-system-riscv32");
+                command
+                    .args(["-M", "virt", "-bios", "none", "-display", "none", "-serial", "none", "-monitor", "none"]);
+                command.args(["-S", "-gdb", &format!("tcp:{address}"), "-kernel", &guest.path]);
+                command
+            }
+        };
+        let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut client = Client { stream: connect(&address)?, received: Vec::new(), server };
+        client.stream.set_nodelay(true)?;
+        client.ask("qSupported:swbreak+;hwbreak+")?;
+        client.ask("QStartNoAckMode")?;
+        if kind == Kind::Qemu {
+            // The reset vector jumps to the guest.
+            client.ask(&format!("P20={}", little_endian(0x8000_0000)))?;
+        }
+        Ok(client)
+    }
+
+    fn ask(&mut self, body: &str) -> Result<Vec<u8>, Failure> {
+        self.say(body)?;
+        self.hear()
+    }
+
+    fn say(&mut self, body: &str) -> Result<(), Failure> {
+        let sum = body.bytes().fold(0_u8, u8::wrapping_add);
+        Ok(self.stream.write_all(format!("${body}#{sum:02x}").as_bytes())?)
+    }
+
+    /// The body of the next packet that is no console output.
+    fn hear(&mut self) -> Result<Vec<u8>, Failure> {
+        loop {
+            let begin = self.received.iter().position(|byte| *byte == b'$');
+            let end = begin
+                .and_then(|begin| self.received[begin..].iter().position(|byte| *byte == b'#').map(|len| begin + len));
+            if let (Some(begin), Some(end)) = (begin, end)
+                && self.received.len() >= end + 3
+            {
+                let body = self.received[begin + 1..end].to_vec();
+                self.received.drain(..end + 3);
+                return Ok(body);
+            }
+            let mut buffer = vec![0; 1 << 18];
+            let count = self.stream.read(&mut buffer)?;
+            if count == 0 {
+                return Err("the server hung up".into());
+            }
+            self.received.extend_from_slice(&buffer[..count]);
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn connect(address: &str) -> Result<TcpStream, Failure> {
+    let begin = Instant::now();
+    loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if begin.elapsed() > Duration::from_secs(10) => return Err(error.into()),
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+fn little_endian(word: u32) -> String {
+    word.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How often `action` can be done in a second.
+fn rate(mut action: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure> {
+    let (begin, mut count) = (Instant::now(), 0_u32);
+    while begin.elapsed() < Duration::from_secs(2) {
+        action()?;
+        count += 1;
+    }
+    Ok(f64::from(count) / begin.elapsed().as_secs_f64())
+}
+
+fn measure(kind: Kind, guest: &Guest) -> Result<Vec<Figure>, Failure> {
+    let mut figures = Vec::new();
+    let mut add = |name, unit, value| figures.push(Figure { name, unit, value });
+    add("stepi", "/s", Some(steps(kind, guest)?));
+    add("read 16 MiB", "MB/s", Some(reads(kind, guest)?));
+    add("breakpoint cycle (z, s, Z, c)", "/s", Some(breakpoint_cycles(kind, guest)?));
+    add("false conditional hits", "/s", Some(false_hits(kind, guest)?));
+    add("Ctrl-C, median", "ms", Some(interrupts(kind, guest)?));
+    let plain = rounds(kind, guest, None)?;
+    add("run of 100 M instructions", "s", Some(plain));
+    add("... watching another page", "x", Some(rounds(kind, guest, Some(guest.other_page))? / plain));
+    add("... watching the hot page", "x", Some(rounds(kind, guest, Some(guest.same_page))? / plain));
+    let (median, p99) = match kind {
+        Kind::Lockstep => {
+            let (median, p99) = reverse_steps(guest)?;
+            (Some(median), Some(p99))
+        }
+        Kind::Qemu => (None, None),
+    };
+    add("reverse-stepi at random after 1e9, median", "ms", median);
+    add("reverse-stepi at random after 1e9, p99", "ms", p99);
+    Ok(figures)
+}
+
+fn steps(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
+    let mut client = Client::start(kind, guest)?;
+    rate(|| client.ask("vCont;s").map(drop))
+}
+
+fn reads(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
+    let mut client = Client::start(kind, guest)?;
+    // QEMU takes packets of 4 KiB.
+    let size = if kind == Kind::Qemu { 0x7fc } else { 0x1_0000 };
+    let (begin, mut at) = (Instant::now(), 0);
+    while at < 16 << 20 {
+        client.ask(&format!("m{:x},{size:x}", 0x8000_0000_u32 + at))?;
+        at += size;
+    }
+    Ok(f64::from(16 << 20) / 1e6 / begin.elapsed().as_secs_f64())
+}
+
+fn breakpoint_cycles(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
+    let mut client = Client::start(kind, guest)?;
+    let (set, clear) = (format!("Z0,{:x},4", guest.round), format!("z0,{:x},4", guest.round));
+    client.ask(&set)?;
+    client.ask("vCont;c")?;
+    rate(|| [clear.as_str(), "vCont;s", &set, "vCont;c"].iter().try_for_each(|body| client.ask(body).map(drop)))
+}
+
+/// A breakpoint in the loop whose condition never holds: `s2 != 0`.
+fn false_hits(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
+    let mut client = Client::start(kind, guest)?;
+    let (set, clear) = (format!("Z0,{:x},4", guest.bnez), format!("z0,{:x},4", guest.bnez));
+    if kind == Kind::Qemu {
+        // Without conditions in the server gdb stops, reads the register, steps over the breakpoint and goes on.
+        client.ask(&set)?;
+        client.ask("vCont;c")?;
+        let cycle = ["p12", &clear, "vCont;s", &set, "vCont;c"];
+        return rate(|| cycle.iter().try_for_each(|body| client.ask(body).map(drop)));
+    }
+    client.ask(&format!("{set};X4,26001227"))?;
+    let before = instret(&mut client)?;
+    client.say("vCont;c")?;
+    let begin = Instant::now();
+    std::thread::sleep(Duration::from_secs(2));
+    client.stream.write_all(&[3])?;
+    client.hear()?;
+    let elapsed = begin.elapsed().as_secs_f64();
+    Ok((instret(&mut client)? - before) as f64 / 5.0 / elapsed)
+}
+
+/// The number of the next step: register 36.
+fn instret(client: &mut Client) -> Result<u64, Failure> {
+    let digits = String::from_utf8(expanded(&client.ask("p24")?))?;
+    let bytes: Result<Vec<u8>, _> = (0..8).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16)).collect();
+    Ok(bytes?.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+/// `x*n` is x and then n - 29 times more.
+fn expanded(body: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::new();
+    let mut bytes = body.iter();
+    while let Some(byte) = bytes.next() {
+        match (byte, out.last().copied(), bytes.clone().next()) {
+            (b'*', Some(last), Some(count)) => {
+                bytes.next();
+                out.extend(vec![last; usize::from(count - 29)]);
+            }
+            _ => out.push(*byte),
+        }
+    }
+    out
+}
+
+fn interrupts(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
+    let mut client = Client::start(kind, guest)?;
+    let mut times = Vec::new();
+    for _ in 0..40 {
+        client.say("vCont;c")?;
+        std::thread::sleep(Duration::from_millis(20));
+        let begin = Instant::now();
+        client.stream.write_all(&[3])?;
+        client.hear()?;
+        times.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(percentile(&mut times, 50))
+}
+
+/// Seconds for the 20 million rounds, with a watchpoint that is never hit.
+fn rounds(kind: Kind, guest: &Guest, watched: Option<u32>) -> Result<f64, Failure> {
+    let mut client = Client::start(kind, guest)?;
+    assert_ne!(guest.hot, guest.same_page);
+    client.ask(&format!("Z0,{:x},4", guest.bnez + 4))?;
+    if let Some(addr) = watched {
+        client.ask(&format!("Z2,{addr:x},4"))?;
+    }
+    let begin = Instant::now();
+    client.ask("vCont;c")?;
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+/// Milliseconds of a reverse-stepi at random places of a run of 1e9 instructions: median and 99th percentile.
+fn reverse_steps(guest: &Guest) -> Result<(f64, f64), Failure> {
+    let mut client = Client::start(Kind::Lockstep, guest)?;
+    monitor(&mut client, "goto 1000000000")?;
+    let (mut times, mut random) = (Vec::new(), 88_172_645_463_325_252_u64);
+    for _ in 0..200 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        monitor(&mut client, &format!("goto {}", random % 1_000_000_000))?;
+        let begin = Instant::now();
+        client.ask("bs")?;
+        times.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok((percentile(&mut times, 50), percentile(&mut times, 99)))
+}
+
+fn monitor(client: &mut Client, command: &str) -> Result<(), Failure> {
+    let hex: String = command.bytes().map(|byte| format!("{byte:02x}")).collect();
+    client.say(&format!("qRcmd,{hex}"))?;
+    while client.hear()? != b"OK" {}
+    Ok(())
+}
+
+fn percentile(times: &mut [f64], percent: usize) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[(times.len() - 1) * percent / 100]
+}
+
+fn print_table(lockstep: &[Figure], qemu: &[Figure]) {
+    println!("| quantity | unit | Lockstep | QEMU | ratio |\n|---|---|---|---|---|");
+    for (ours, theirs) in lockstep.iter().zip(qemu) {
+        let ratio = ours.value.zip(theirs.value).map(|(ours, theirs)| ours / theirs);
+        println!("| {} | {} | {} | {} | {} |", ours.name, ours.unit, text(ours.value), text(theirs.value), text(ratio));
+    }
+}
+
+fn text(value: Option<f64>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(value) if value >= 100.0 => format!("{value:.0}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+fn json(lockstep: &[Figure], qemu: &[Figure]) -> String {
+    let row = |(ours, theirs): (&Figure, &Figure)| serde_json::json!({"name": ours.name, "unit": ours.unit, "lockstep": ours.value, "qemu": theirs.value});
+    let rows: Vec<serde_json::Value> = lockstep.iter().zip(qemu).map(row).collect();
+    serde_json::json!({ "figures": rows }).to_string() + "\n"
+}

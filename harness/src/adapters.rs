@@ -1,0 +1,132 @@
+//! The specification's records in the words of the trace, so that they can be compared.
+
+use lockstep::exec::Exit;
+use lockstep::isa::Reg;
+use lockstep::map::{Addr, Mode};
+use lockstep::trace::{MemAccess, RegAccess, Retired};
+use lockstep::trap::Fault;
+use lockstep_spec::effect::Width;
+use lockstep_spec::encdec::{Instruction, Op, decode};
+use lockstep_spec::zkvm;
+
+use crate::machine::cause_of;
+
+/// The record of a step of the specification.
+pub fn retired(step: &zkvm::Step) -> Retired {
+    let sources = step.instruction.map_or((false, false), |instruction| sources(instruction.op));
+    let source = |is_read: bool, n: u32, value| is_read.then(|| RegAccess { reg: Reg::new(n), value });
+    let (rs1, rs2, rd) = step.instruction.map_or((0, 0, 0), |i| (i.rs1, i.rs2, i.rd));
+    Retired {
+        order: step.order,
+        pc: step.pc,
+        insn: step.word,
+        next_pc: step.next_pc,
+        mode: mode(step.mode),
+        next_mode: mode(step.next_mode),
+        rs1: source(sources.0, rs1, step.sources.0),
+        rs2: source(sources.1, rs2, step.sources.1),
+        rd: step.rd.map(|value| RegAccess { reg: Reg::new(rd), value }),
+        mem: step.access.map(|access| mem_access(&access)),
+        trap: step.trap.and_then(|cause| cause_of(cause as u32)),
+    }
+}
+
+/// How a run of the specification ended.
+pub fn fault(fault: &zkvm::Fault) -> Option<Exit> {
+    let cause = cause_of(fault.trap.cause as u32)?;
+    let (pc, user_pc): (Addr, Option<Addr>) = (fault.pc, fault.user_pc);
+    Some(Exit::Fault(Fault { cause, pc, mode: mode(fault.mode), addr: fault.trap.addr, user_pc }))
+}
+
+/// The mode in our words.
+pub fn mode(mode: zkvm::Mode) -> Mode {
+    match mode {
+        zkvm::Mode::User => Mode::User,
+        zkvm::Mode::Machine => Mode::Machine,
+    }
+}
+
+fn mem_access(access: &zkvm::Access) -> MemAccess {
+    access_of(access.addr, access.width, access.is_store, access.data)
+}
+
+/// The record of a load or store of `width` bytes.
+pub fn access_of(addr: Addr, width: Width, is_store: bool, data: u32) -> MemAccess {
+    let mask = (1u8 << width.bytes()) - 1;
+    match is_store {
+        true => MemAccess { addr, wmask: mask, wdata: data, ..MemAccess::default() },
+        false => MemAccess { addr, rmask: mask, rdata: data, ..MemAccess::default() },
+    }
+}
+
+/// Whether an instruction reads rs1 and rs2 (manual, the listings of chapter 24).
+fn sources(op: Op) -> (bool, bool) {
+    match op {
+        Op::Lui | Op::Auipc | Op::Jal | Op::Fence | Op::Ecall | Op::Ebreak | Op::Mret => (false, false),
+        Op::Jalr | Op::Lb | Op::Lh | Op::Lw | Op::Lbu | Op::Lhu => (true, false),
+        Op::Addi | Op::Slti | Op::Sltiu | Op::Xori | Op::Ori | Op::Andi => (true, false),
+        Op::Slli | Op::Srli | Op::Srai => (true, false),
+        Op::Beq | Op::Bne | Op::Blt | Op::Bge | Op::Bltu | Op::Bgeu | Op::Sb | Op::Sh | Op::Sw => (true, true),
+        Op::Add | Op::Sub | Op::Sll | Op::Slt | Op::Sltu | Op::Xor | Op::Srl | Op::Sra | Op::Or | Op::And => {
+            (true, true)
+        }
+        Op::Mul | Op::Mulh | Op::Mulhsu | Op::Mulhu | Op::Div | Op::Divu | Op::Rem | Op::Remu => (true, true),
+    }
+}
+
+/// The width of a load or store, and whether it is a store.
+pub fn access_kind(instruction: &Instruction) -> Option<(Width, bool)> {
+    Some(match instruction.op {
+        Op::Lb | Op::Lbu => (Width::Byte, false),
+        Op::Lh | Op::Lhu => (Width::Half, false),
+        Op::Lw => (Width::Word, false),
+        Op::Sb => (Width::Byte, true),
+        Op::Sh => (Width::Half, true),
+        Op::Sw => (Width::Word, true),
+        _ => return None,
+    })
+}
+
+/// Whether an instruction writes rd.
+pub fn writes_rd(op: Op) -> bool {
+    !matches!(
+        op,
+        Op::Beq
+            | Op::Bne
+            | Op::Blt
+            | Op::Bge
+            | Op::Bltu
+            | Op::Bgeu
+            | Op::Sb
+            | Op::Sh
+            | Op::Sw
+            | Op::Fence
+            | Op::Ecall
+            | Op::Ebreak
+            | Op::Mret
+    )
+}
+
+/// The record of an instruction of which one saw, from outside: pc, the word, the next pc, the value of
+/// rd afterwards, the address of a load or store, and the word at that address afterwards.
+pub fn seen(order: u64, [pc, insn, next_pc, rd_value, addr, stored]: [u32; 6]) -> Retired {
+    let instruction = decode(insn);
+    let rd = instruction.filter(|instruction| writes_rd(instruction.op)).map(|instruction| instruction.rd);
+    let mem = instruction.as_ref().and_then(access_kind).map(|(width, is_store)| {
+        let data = if is_store { stored } else { rd_value };
+        access_of(addr, width, is_store, data & (u32::MAX >> (32 - 8 * width.bytes())))
+    });
+    Retired {
+        order,
+        pc,
+        insn,
+        next_pc,
+        mode: Mode::Machine,
+        next_mode: Mode::Machine,
+        rs1: None,
+        rs2: None,
+        rd: rd.map(|rd| RegAccess { reg: Reg::new(rd), value: rd_value }),
+        mem,
+        trap: None,
+    }
+}

@@ -1,0 +1,365 @@
+//! The proofs: the functions of `lockstep::exec::ops`, as compiled, against the specification.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::report::{Entry, Layer, Method, Mutants, Outcome, Proof};
+use super::{FormalError, Options};
+use crate::smt::handlers::{Handler, handler};
+use crate::smt::ir::{Module, Translated, translate};
+use crate::smt::mutants::{FALSE_PROMISES, MUTANTS};
+use crate::smt::obligations::{Claim, Use, all_uses, claim};
+use crate::smt::query::{OUTPUTS, Query, claim_term};
+use crate::smt::solver::{Answer, SOLVERS, Solver, Verdict, Workshop};
+use crate::smt::term::{Term, Values};
+use crate::smt::word::SmtWord;
+
+/// Proves every use of a function, and refutes every planted error.
+///
+/// # Errors
+/// [`FormalError`] when a solver cannot be run. What cannot be translated or decided is an entry that failed.
+pub fn check(options: &Options, workshop: &Workshop, ir: &str) -> Result<Vec<Entry>, FormalError> {
+    let (mut checks, mut entries) = obligations(options, ir);
+    checks.extend(planted(options, ir, &mut entries));
+    for check in &checks {
+        workshop.publish(&check.name, &check.query).map_err(FormalError::Solver)?;
+    }
+    let answers = solve(&checks, options, workshop)?;
+    let judged: Vec<Entry> = checks.iter().zip(&answers).map(|(check, answers)| check.judge(answers)).collect();
+    entries.extend(judged);
+    count_mutants(&mut entries);
+    Ok(entries)
+}
+
+/// A question, and what is needed to judge the answers.
+struct Check {
+    name: String,
+    instructions: Vec<String>,
+    function: Handler,
+    of: Use,
+    expectation: Expectation,
+    translated: Translated,
+    query: Query,
+    solvers: Vec<Solver>,
+}
+
+/// What a solver must say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expectation {
+    /// No counterexample.
+    Proof,
+    /// A counterexample, where the mutant run natively differs from the specification.
+    WrongValue,
+    /// A counterexample, where the IR is poison, undefined, or another value.
+    Poison,
+}
+
+/// The obligations that are asked for; those that cannot be translated as failed entries.
+fn obligations(options: &Options, ir: &str) -> (Vec<Check>, Vec<Entry>) {
+    let module = Module::parse(ir);
+    let mut checks: BTreeMap<String, Check> = BTreeMap::new();
+    let mut failed = Vec::new();
+    let wanted = |of: &Use| options.wants(Layer::Handler, &[&of.name(), of.op.mnemonic(), of.function]);
+    for of in all_uses().into_iter().filter(wanted) {
+        let function = *handler(of.function).expect("every use is of a function in the list");
+        let path = format!("exec_ops::handler::{}", of.function);
+        let check = Check::new(&module, &path, &of, function, Expectation::Proof);
+        match check {
+            Err(reason) => failed.push(untranslated(&of.name(), Layer::Handler, &of, reason)),
+            Ok(check) => share(&mut checks, check),
+        }
+    }
+    (checks.into_values().collect(), failed)
+}
+
+/// Uses that give the same question share it: `next_pc` of every instruction.
+fn share(checks: &mut BTreeMap<String, Check>, check: Check) {
+    let op = check.of.op.mnemonic().to_string();
+    match checks.get_mut(&check.name) {
+        Some(same) if same.query.text == check.query.text => same.instructions.push(op),
+        Some(_) => {
+            let name = format!("{}.{op}", check.name);
+            checks.insert(name.clone(), Check { name, ..check });
+        }
+        None => {
+            checks.insert(check.name.clone(), check);
+        }
+    }
+}
+
+/// The planted errors that are asked for.
+fn planted(options: &Options, ir: &str, failed: &mut Vec<Entry>) -> Vec<Check> {
+    let module = Module::parse(ir);
+    let first_use = |of: &str| all_uses().into_iter().find(|used| used.function == of);
+    let wanted = |name: &str, of: &Use| options.wants(Layer::Mutant, &[name, of.op.mnemonic(), of.function]);
+    let mut checks = Vec::new();
+    for mutant in MUTANTS {
+        let of = first_use(mutant.of).expect("a mutant is of a function that is used");
+        let name = format!("mutant.{}", mutant.function.name);
+        if wanted(&name, &of) {
+            let path = format!("exec_ops::mutant::{}", mutant.function.name);
+            match Check::new(&module, &path, &of, mutant.function, Expectation::WrongValue) {
+                Ok(check) => checks.push(Check { name, ..check }),
+                Err(reason) => failed.push(untranslated(&name, Layer::Mutant, &of, reason)),
+            }
+        }
+    }
+    for promise in FALSE_PROMISES {
+        let of = first_use(promise.of).expect("a promise is of a function that is used");
+        let name = format!("mutant.{}.{}", promise.of, promise.lie.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        if wanted(&name, &of) {
+            match false_promise(&module, promise.truth, promise.lie, &of) {
+                Ok(check) => checks.push(Check { name, ..check }),
+                Err(reason) => failed.push(untranslated(&name, Layer::Mutant, &of, reason)),
+            }
+        }
+    }
+    checks
+}
+
+fn false_promise(module: &Module, truth: &str, lie: &str, of: &Use) -> Result<Check, String> {
+    let path = format!("exec_ops::handler::{}", of.function);
+    let text = module.function(&path).map_err(|error| error.to_string())?.text;
+    if !text.contains(truth) {
+        return Err(format!("the IR of {} has no `{truth}` to replace", of.function));
+    }
+    let function = *handler(of.function).expect("every use is of a function in the list");
+    let lying = Module::parse(&format!("{}\n}}\n", text.replacen(truth, lie, 1)));
+    Check::new(&lying, &path, of, function, Expectation::Poison)
+}
+
+fn untranslated(name: &str, layer: Layer, of: &Use, reason: String) -> Entry {
+    let claim = format!("{} of {} as in the specification", of.part.name(), of.op.mnemonic());
+    let entry = Entry::new(layer, name, &claim, Method::Proved, 0.0, Outcome::Fail(reason));
+    Entry { instructions: vec![of.op.mnemonic().to_string()], ..entry }
+}
+
+impl Check {
+    fn new(
+        module: &Module,
+        path: &str,
+        of: &Use,
+        function: Handler,
+        expectation: Expectation,
+    ) -> Result<Check, String> {
+        let read = module.function(path).map_err(|error| error.to_string())?;
+        let translated = translate(&read, of.args).map_err(|error| error.to_string())?;
+        let expected = claim(of.op, of.part, SmtWord::var).ok_or_else(|| {
+            format!("the specification's effect of {} has no part `{}`", of.op.mnemonic(), of.part.name())
+        })?;
+        if claim_term(&expected).sort() != translated.result.sort() {
+            return Err(format!("{} returns another type than the specification", function.name));
+        }
+        let comment = format!(
+            "{}({}) is the specification's `{}`, and neither poison nor undefined, for all inputs.\nThe function, as compiled:\n{}",
+            function.name,
+            of.args.join(", "),
+            of.part.name(),
+            read.text
+        );
+        Ok(Check {
+            name: format!("{}-{}.{}", function.name, of.args.join("-"), of.part.name()),
+            instructions: vec![of.op.mnemonic().to_string()],
+            function,
+            of: *of,
+            expectation,
+            query: Query::equality(&comment, &translated, &expected),
+            solvers: solvers_for(of, expectation),
+            translated,
+        })
+    }
+
+    fn judge(&self, answers: &[Answer]) -> Entry {
+        let finding = answers.iter().find_map(|answer| self.finding(answer).or_else(|| self.probe_finding(answer)));
+        let (layer, method) = match self.expectation {
+            Expectation::Proof => (Layer::Handler, Method::Proved),
+            _ => (Layer::Mutant, Method::Refuted),
+        };
+        let cpu_seconds = answers.iter().filter(|answer| !answer.is_cached).map(|answer| answer.cpu_seconds).sum();
+        let entry = Entry::new(layer, &self.name, &self.claim(), method, cpu_seconds, Outcome::from_finding(finding));
+        Entry {
+            instructions: self.instructions.clone(),
+            proofs: answers.iter().map(|answer| proof(&self.name, answer)).collect(),
+            vacuity: Some("satisfiable at the probe, with the values of the compiled code".to_string())
+                .filter(|_| answers.iter().all(|answer| self.probe_finding(answer).is_none())),
+            ..entry
+        }
+    }
+
+    fn claim(&self) -> String {
+        let Use { part, args, function, .. } = self.of;
+        let args = args.join(", ");
+        match self.expectation {
+            Expectation::Proof => format!(
+                "exec::ops::{function}({args}) is the specification's `{}`, and neither poison nor undefined, for all inputs",
+                part.name()
+            ),
+            _ => format!("{} is found not to be exec::ops::{function}", self.name),
+        }
+    }
+
+    /// What is wrong with the verdict, if anything is.
+    fn finding(&self, answer: &Answer) -> Option<String> {
+        let solver = &answer.solver;
+        match (&answer.verdict, self.expectation) {
+            (Verdict::Unsat, Expectation::Proof) => None,
+            (Verdict::Unsat, _) => Some(format!("{solver} found nothing wrong with this planted error")),
+            (Verdict::Undecided(reason), _) => Some(format!("{solver} did not decide: {reason}")),
+            (Verdict::Sat(values), expectation) => {
+                let replay = self.replay(values);
+                let is_replayed = match expectation {
+                    Expectation::Proof => false,
+                    Expectation::WrongValue => replay.native != replay.expected,
+                    Expectation::Poison => {
+                        replay.is_poison || replay.is_undefined || replay.translated != Some(replay.expected.into())
+                    }
+                };
+                (!is_replayed).then(|| format!("{solver}: {}", replay.describe(self)))
+            }
+        }
+    }
+
+    /// The probe must be satisfiable, and give what the native code and the specification give there.
+    fn probe_finding(&self, answer: &Answer) -> Option<String> {
+        let Some(outputs) = &answer.probe else {
+            return Some(format!("{}: the definitions alone have no model: the proof would be vacuous", answer.solver));
+        };
+        let replay = self.replay(&self.query.probe);
+        let native =
+            if self.expectation == Expectation::Poison { replay.translated } else { Some(replay.native.into()) };
+        let flags = [replay.is_poison, replay.is_undefined].map(|flag| Some(u128::from(flag)));
+        let ours = [native, Some(replay.expected.into()), flags[0], flags[1]];
+        let theirs = OUTPUTS.map(|name| outputs.get(name).copied());
+        // Poison has no value to compare.
+        let first = usize::from(replay.is_poison) * 2;
+        (ours[first..] != theirs[first..])
+            .then(|| format!("{} and the compiled code differ at the probe: {theirs:x?} and {ours:x?}", answer.solver))
+    }
+
+    fn replay(&self, values: &Values) -> Replay {
+        let word = |name: &str| values.get(name).copied().unwrap_or(0) as u32;
+        let args: Vec<u32> = self.of.args.iter().map(|name| word(name)).collect();
+        let expected = claim(self.of.op, self.of.part, word).as_ref().map_or(0, Claim::value);
+        let evaluate = |term: Term| term.eval(values);
+        Replay {
+            args: self.of.args.iter().zip(&args).map(|(name, value)| format!("{name} = 0x{value:08x}")).collect(),
+            native: (self.function.run)(&args),
+            expected,
+            translated: evaluate(self.translated.result),
+            is_poison: evaluate(self.translated.is_poison) == Some(1),
+            is_undefined: evaluate(self.translated.is_undefined) == Some(1),
+        }
+    }
+}
+
+/// The answer of a solver about the query `name`, for the report.
+pub(super) fn proof(name: &str, answer: &Answer) -> Proof {
+    Proof {
+        solver: answer.solver.clone(),
+        version: answer.version.clone(),
+        query: format!("{name}.smt2"),
+        query_sha256: answer.query_sha256.clone(),
+        verdict: match answer.verdict {
+            Verdict::Unsat => "unsat",
+            Verdict::Sat(_) => "sat",
+            Verdict::Undecided(_) => "undecided",
+        },
+        cpu_seconds: answer.cpu_seconds,
+        is_cached: answer.is_cached,
+    }
+}
+
+/// A counterexample on concrete values.
+struct Replay {
+    args: Vec<String>,
+    /// The compiled function, run.
+    native: u32,
+    /// The specification, run on `u32`.
+    expected: u32,
+    /// The translated IR, evaluated.
+    translated: Option<u128>,
+    is_poison: bool,
+    is_undefined: bool,
+}
+
+impl Replay {
+    fn describe(&self, check: &Check) -> String {
+        let at = format!("with {}", self.args.join(", "));
+        let Replay { native, expected, .. } = self;
+        let name = check.function.name;
+        if native != expected {
+            format!("{at}: {name} gives 0x{native:08x}, the specification says 0x{expected:08x} (replayed)")
+        } else if self.is_undefined || self.is_poison {
+            let what = if self.is_undefined { "has undefined behaviour" } else { "is poison" };
+            format!("{at}: the compiled {name} {what} (replayed on its IR)")
+        } else {
+            format!(
+                "{at}: a counterexample that does not replay: both give 0x{native:08x}; the command may be older than src/exec/ops.rs (`make formal` builds both), or the translator or the solver is wrong"
+            )
+        }
+    }
+}
+
+/// Two solvers for every proof, of different makers, that decide it in seconds: docs/formal.md has
+/// the times. A planted error needs one counterexample only, because it is replayed.
+fn solvers_for(of: &Use, expectation: Expectation) -> Vec<Solver> {
+    let [bitwuzla, cvc5, z3] = SOLVERS;
+    match (expectation, of.function) {
+        // That the product of a signed and an unsigned word fits 64 bits takes bitwuzla 7 s.
+        (Expectation::Proof, "mulhsu") => vec![cvc5, z3],
+        (Expectation::Proof, _) => vec![bitwuzla, z3],
+        _ => vec![bitwuzla],
+    }
+}
+
+/// The answers to each check, in order.
+fn solve(checks: &[Check], options: &Options, workshop: &Workshop) -> Result<Vec<Vec<Answer>>, FormalError> {
+    // Terms stay in their thread; what travels is text.
+    let jobs: Vec<(&str, &Query, Solver)> = checks
+        .iter()
+        .flat_map(|check| check.solvers.iter().map(|solver| (check.name.as_str(), &check.query, *solver)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((name, query, solver)) = jobs.get(index) else { break };
+                    let answer = workshop.ask(*solver, name, query);
+                    answers.lock().unwrap_or_else(PoisonError::into_inner).insert(index, answer);
+                }
+            });
+        }
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner).into_values();
+    checks
+        .iter()
+        .map(|check| {
+            answers.by_ref().take(check.solvers.len()).collect::<Result<Vec<_>, _>>().map_err(FormalError::Solver)
+        })
+        .collect()
+}
+
+/// Enters at each proved function how many of its planted errors were found.
+fn count_mutants(entries: &mut [Entry]) {
+    let mut counts: BTreeMap<String, Mutants> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.layer == Layer::Mutant) {
+        let of = mutated_function(&entry.name);
+        let count = counts.entry(of).or_default();
+        count.total += 1;
+        count.killed += usize::from(entry.outcome == Outcome::Pass);
+    }
+    for entry in entries.iter_mut().filter(|entry| entry.layer == Layer::Handler) {
+        let function = entry.name.split(['-', '.']).next().unwrap_or_default();
+        entry.mutants = counts.get(function).copied();
+    }
+}
+
+fn mutated_function(entry: &str) -> String {
+    let name = entry.trim_start_matches("mutant.");
+    let planted = MUTANTS.iter().find(|mutant| mutant.function.name == name).map(|mutant| mutant.of);
+    planted.unwrap_or_else(|| name.split('.').next().unwrap_or_default()).to_string()
+}

@@ -1,0 +1,258 @@
+//! RISC Zero's own executor (crate risc0-circuit-rv32im), instruction by instruction beside ours.
+//!
+//! Their executor reports each instruction before it executes it. At each report our machine must be at
+//! the same pc with the same registers in both modes; then it makes its step, and what our host answered
+//! is what theirs is told. So the two share the host and nothing else.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::Read;
+use std::rc::Rc;
+
+use anyhow::{Result, bail, ensure};
+use lockstep::ecall::replay::Answer;
+use lockstep::ecall::{Halt, Host, Refused};
+use lockstep::exec::{Engine, Exit, Step, Until};
+use lockstep::hart::Machine;
+use lockstep::isa::disassemble;
+use lockstep::map::{self, Mode};
+use lockstep::mem::PageNo;
+use lockstep::risc0::{Cost, Cycles, DEFAULT_SEGMENT_PO2, memory_image};
+use risc0_binfmt::{MemoryImage, WordAddr};
+use risc0_circuit_rv32im::execute::{CycleLimit, Executor, ExecutorResult, Syscall, SyscallContext};
+use risc0_circuit_rv32im::trace::{TraceCallback, TraceEvent};
+
+/// How a run that both made ended.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    /// Instructions that both started.
+    pub instructions: u64,
+    /// terminate's user_exit, or `None` if both refused to go on.
+    pub user_exit: Option<u16>,
+    /// RISC Zero's own count of its cycles, which our cost model agreed with; `None` if the run did not end well.
+    pub cycles: Option<Cycles>,
+}
+
+/// Runs the image of `machine` on both executors against one host.
+///
+/// # Errors
+/// The first difference, in words.
+pub fn compare(machine: &Machine, host: impl Host) -> Result<Agreed> {
+    let image = memory_image(&machine.mem);
+    let ours = Rc::new(RefCell::new(Ours::new(machine.clone(), host)));
+    let syscalls = Told { ours: ours.clone() };
+    let callback: Rc<RefCell<dyn TraceCallback>> = Rc::new(RefCell::new(Shown { ours: ours.clone() }));
+    let mut segments = Vec::new();
+    let limit = CycleLimit::Hard(CYCLE_LIMIT);
+    let result = Executor::new(image, &syscalls, None, vec![callback], None).run(
+        DEFAULT_SEGMENT_PO2 as usize,
+        risc0_circuit_rv32im::MAX_INSN_CYCLES,
+        limit,
+        |segment| {
+            segments.push(segment.po2);
+            Ok(())
+        },
+    );
+    let mut ours = ours.borrow_mut();
+    if let Some(difference) = ours.difference.take() {
+        bail!(difference);
+    }
+    match result {
+        Ok(result) => ours.end_well(result, segments),
+        Err(error) => ours.end_badly(&error),
+    }
+}
+
+/// Ten times what the longest of our programs takes.
+const CYCLE_LIMIT: u64 = 1 << 28;
+
+/// Our side.
+struct Ours<H> {
+    machine: Machine,
+    host: Recording<H>,
+    cost: Cost,
+    engine: Step,
+    /// Both register files as their executor last wrote them.
+    registers: [[u32; 32]; 2],
+    exit: Option<Exit>,
+    difference: Option<String>,
+    started: u64,
+}
+
+/// Passes calls on and keeps what was answered, for theirs to be told.
+struct Recording<H> {
+    host: H,
+    answers: VecDeque<Answer>,
+}
+
+impl<H: Host> Ours<H> {
+    fn new(machine: Machine, host: H) -> Ours<H> {
+        let files = [Mode::User, Mode::Machine].map(|mode| {
+            let mut file = [0; 32];
+            file.copy_from_slice(&machine.hart.file(mode)[..32]);
+            file
+        });
+        Ours {
+            machine,
+            host: Recording { host, answers: VecDeque::new() },
+            cost: Cost::default(),
+            engine: Step::new(),
+            registers: files,
+            exit: None,
+            difference: None,
+            started: 0,
+        }
+    }
+
+    /// Their executor is about to execute `insn` at `pc`.
+    fn follow(&mut self, pc: u32, insn: u32) -> Result<()> {
+        self.started += 1;
+        let hart = &self.machine.hart;
+        let place = format!("instruction {} ({})", hart.instructions, disassemble(insn, pc));
+        ensure!(self.exit.is_none(), "{place}: ours ended with {:?}, theirs goes on at pc 0x{pc:08x}", self.exit);
+        ensure!(hart.pc == pc, "{place}: our pc is 0x{:08x}, theirs 0x{pc:08x}", hart.pc);
+        for mode in [Mode::User, Mode::Machine] {
+            for (i, theirs) in self.registers[mode as usize].iter().enumerate().skip(1) {
+                let ours = hart.file(mode)[i];
+                ensure!(ours == *theirs, "{place}: x{i} of {mode:?} mode is 0x{ours:08x} here, 0x{theirs:08x} there");
+            }
+        }
+        let order = hart.instructions + 1;
+        match self.engine.run(&mut self.machine, &mut self.host, Until::order(order), &mut self.cost) {
+            Exit::Order => {}
+            exit => self.exit = Some(exit),
+        }
+        Ok(())
+    }
+
+    /// Their executor stored `word` at `addr`, registers included.
+    fn store(&mut self, addr: u32, word: u32) {
+        let index = (addr.wrapping_sub(map::MACHINE_REGS) / 4) as usize;
+        match (addr >= map::MACHINE_REGS, index) {
+            (true, 0..32) => self.registers[Mode::Machine as usize][index] = word,
+            (true, 32..64) => self.registers[Mode::User as usize][index - 32] = word,
+            _ => {}
+        }
+    }
+
+    fn end_well(&self, mut result: ExecutorResult, segments: Vec<u32>) -> Result<Agreed> {
+        let Some(Exit::Terminated { halt, user_exit }) = self.exit else {
+            bail!("theirs terminated, ours: {:?}", self.exit);
+        };
+        let Some(state) = result.claim.terminate_state else { bail!("theirs ended with no terminate state") };
+        let halt_type = u16::from(halt == Halt::Paused);
+        ensure!(
+            (state.a0.0, state.a0.1) == (user_exit, halt_type),
+            "terminate: ours {user_exit} {halt:?}, theirs {state:?}"
+        );
+        let digest: Vec<u8> =
+            (0..8).flat_map(|i| self.machine.word(map::OUTPUT_DIGEST + 4 * i).to_le_bytes()).collect();
+        ensure!(result.claim.output.is_some_and(|output| output.as_bytes() == digest), "output digest differs");
+        compare_memory(&self.machine, &mut result.post_image)?;
+        let theirs =
+            Cycles { user: result.user_cycles, paging: result.paging_cycles, total: result.total_cycles, segments };
+        ensure!(self.cost.cycles() == theirs, "cycles: ours {:?}, theirs {theirs:?}", self.cost.cycles());
+        Ok(Agreed { instructions: self.started, user_exit: Some(user_exit), cycles: Some(theirs) })
+    }
+
+    /// Their executor gave up: ours must have raised at the same instruction, or raise at the next one.
+    fn end_badly(&mut self, error: &anyhow::Error) -> Result<Agreed> {
+        if self.exit.is_none() {
+            // A fetch or an instruction that theirs cannot decode is not reported.
+            let order = self.machine.hart.instructions + 1;
+            let exit = self.engine.run(&mut self.machine, &mut self.host, Until::order(order), &mut self.cost);
+            self.exit = Some(exit);
+        }
+        ensure!(matches!(self.exit, Some(Exit::Fault(_))), "theirs gave up ({error:#}), ours: {:?}", self.exit);
+        Ok(Agreed { instructions: self.started, user_exit: None, cycles: None })
+    }
+}
+
+/// Every page that ours has, except that of the registers: their sinks of x0 and suspend words differ.
+fn compare_memory(machine: &Machine, theirs: &mut MemoryImage) -> Result<()> {
+    for (number, words) in machine.mem.pages() {
+        if number == PageNo::of(map::MACHINE_REGS) {
+            continue;
+        }
+        let page = theirs.get_page(number.0)?;
+        for (i, word) in (0..).zip(words) {
+            let addr = number.start() + 4 * i;
+            let their_word = page.load(WordAddr(addr / 4));
+            ensure!(*word == their_word, "memory at 0x{addr:08x} is 0x{word:08x} here, 0x{their_word:08x} there");
+        }
+    }
+    Ok(())
+}
+
+impl<H: Host> Host for Recording<H> {
+    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+        let count = self.host.read(order, fd, bytes);
+        self.answers.push_back(Answer::Read(bytes[..count as usize].to_vec()));
+        count
+    }
+
+    fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
+        let count = self.host.write(order, fd, bytes);
+        self.answers.push_back(Answer::Wrote(count));
+        count
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        let count = self.host.read_for(machine, fd, bytes)?;
+        self.answers.push_back(Answer::Read(bytes[..count as usize].to_vec()));
+        Ok(count)
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        let count = self.host.write_for(machine, fd, bytes)?;
+        self.answers.push_back(Answer::Wrote(count));
+        Ok(count)
+    }
+}
+
+/// Sees what their executor does.
+struct Shown<H> {
+    ours: Rc<RefCell<Ours<H>>>,
+}
+
+impl<H: Host> TraceCallback for Shown<H> {
+    fn trace_callback(&mut self, event: TraceEvent) -> Result<()> {
+        let mut ours = self.ours.borrow_mut();
+        match event {
+            TraceEvent::InstructionStart { pc, insn, .. } => {
+                if let Err(error) = ours.follow(pc, insn) {
+                    ours.difference = Some(error.to_string());
+                    return Err(error);
+                }
+            }
+            // Big-endian, whatever the guest is.
+            TraceEvent::MemorySet { addr, region } if region.len() == 4 => {
+                ours.store(addr, u32::from_be_bytes([region[0], region[1], region[2], region[3]]));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Answers their executor as our host answered ours.
+struct Told<H> {
+    ours: Rc<RefCell<Ours<H>>>,
+}
+
+impl<H: Host> Syscall for Told<H> {
+    fn host_read(&self, _: &mut impl SyscallContext, _fd: u32, buf: &mut [u8]) -> Result<u32> {
+        let Some(Answer::Read(bytes)) = self.ours.borrow_mut().host.answers.pop_front() else {
+            bail!("our host refused this read");
+        };
+        let mut from = bytes.as_slice();
+        Ok(from.read(buf)? as u32)
+    }
+
+    fn host_write(&self, _: &mut impl SyscallContext, _fd: u32, _: &[u8]) -> Result<u32> {
+        match self.ours.borrow_mut().host.answers.pop_front() {
+            Some(Answer::Wrote(count)) => Ok(count),
+            _ => bail!("our host refused this write"),
+        }
+    }
+}

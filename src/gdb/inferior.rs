@@ -1,0 +1,647 @@
+//! The program being debugged: what stops it, and how it is resumed in slices.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gdbstub::common::Signal;
+use gdbstub::target::ext::breakpoints::WatchKind;
+
+use super::{agent, monitor};
+use crate::ecall::Host;
+use crate::exec::{Exit, Until, WatchRange};
+use crate::hart::Machine;
+use crate::isa::Reg;
+use crate::map::{Addr, ECALL_VECTOR, MEPC, Mode};
+use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
+use crate::timeline::Timeline;
+use crate::trace::{Retired, Sink};
+use crate::trap::{Cause, Fault};
+
+/// What the debugger is told about the program besides its state.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// The absolute path of the ELF file, for `exec-file`; empty if there is none.
+    pub path: String,
+    /// The ELF file.
+    pub elf: Vec<u8>,
+}
+
+/// The program being debugged.
+pub struct Inferior {
+    /// The run.
+    pub timeline: Timeline,
+    /// The file it came from.
+    pub program: Program,
+    /// Breakpoints, by address.
+    pub breakpoints: Breakpoints,
+    /// Watchpoints.
+    pub watchpoints: Vec<Watchpoint>,
+    /// What it is doing, `None` while it is stopped.
+    pub resumed: Option<Resume>,
+    /// Why it stopped last.
+    pub last_stop: Stop,
+    /// Whether the client that is being served may only look.
+    pub is_observed: bool,
+    /// Whether a client asked for the end of the run.
+    pub is_killed: bool,
+    /// Whether single steps show the kernel's instructions behind a user ECALL.
+    pub steps_into_kernel: bool,
+    /// Whether a single step is on its way through the kernel.
+    is_in_call: bool,
+    /// Where the program was when a breakpoint was last reported.
+    reported_at: Option<(u64, Addr)>,
+    /// The step before which the session began: the way back ends there.
+    begin: u64,
+    /// A search backwards that is under way: everything from this step on was searched in vain.
+    search_limit: Option<u64>,
+    /// What the user has to be told before the next stop.
+    notices: Vec<String>,
+    /// Whether the end of the program is a stop from which one can go back.
+    pub stops_at_exit: bool,
+    /// Whether the user is told of every ECALL.
+    pub traces_ecalls: bool,
+    /// The user ECALLs to stop at, if any.
+    pub catches: Option<Catch>,
+    /// The user ECALL whose entry was reported, until its return is.
+    caught: Option<Caught>,
+}
+
+/// Which user ECALLs stop the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Catch {
+    /// All of them.
+    All,
+    /// Those with these numbers in a7.
+    Numbers(BTreeSet<u32>),
+}
+
+/// A user ECALL that is being served.
+#[derive(Clone, Copy, Debug)]
+struct Caught {
+    order: u64,
+    number: u32,
+    return_to: Addr,
+}
+
+/// The addresses with breakpoints.
+#[derive(Clone, Debug, Default)]
+pub struct Breakpoints {
+    /// What is at each address.
+    pub at: BTreeMap<Addr, Breakpoint>,
+    /// The same addresses, for the engine.
+    addrs: BTreeSet<Addr>,
+}
+
+/// The breakpoints at one address.
+#[derive(Clone, Debug, Default)]
+pub struct Breakpoint {
+    /// Whether there is one of type Z0.
+    pub is_soft: bool,
+    /// Whether there is one of type Z1.
+    pub is_hard: bool,
+    /// Stop only if one of these expressions is not zero; stop always if there are none.
+    pub conditions: Vec<Vec<u8>>,
+    /// Expressions to evaluate instead of stopping.
+    pub commands: Vec<Vec<u8>>,
+}
+
+impl Breakpoints {
+    /// Sets the breakpoint of one type, or takes it away. Either may be asked for twice.
+    pub fn set(&mut self, addr: Addr, is_hard: bool, is_set: bool) {
+        let entry = self.at.entry(addr).or_default();
+        *(if is_hard { &mut entry.is_hard } else { &mut entry.is_soft }) = is_set;
+        if entry.is_hard || entry.is_soft {
+            self.addrs.insert(addr);
+        } else {
+            self.at.remove(&addr);
+            self.addrs.remove(&addr);
+        }
+    }
+
+    /// Takes all away.
+    pub fn clear(&mut self) {
+        *self = Breakpoints::default();
+    }
+
+    fn addrs(&self) -> Option<&BTreeSet<Addr>> {
+        Some(&self.addrs).filter(|addrs| !addrs.is_empty())
+    }
+}
+
+/// A watched range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watchpoint {
+    /// The first address.
+    pub first: Addr,
+    /// The last address.
+    pub last: Addr,
+    /// Which accesses stop.
+    pub kind: WatchKind,
+}
+
+impl Watchpoint {
+    fn range(&self) -> WatchRange {
+        WatchRange {
+            first: self.first,
+            last: self.last,
+            on_read: self.kind != WatchKind::Write,
+            on_write: self.kind != WatchKind::Read,
+        }
+    }
+}
+
+/// How the program was resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Until something stops it.
+    Continue,
+    /// One step.
+    Step,
+    /// Steps until pc is outside these addresses.
+    Range {
+        /// The first address.
+        start: Addr,
+        /// The first address behind.
+        end: Addr,
+    },
+    /// Back until something stops it.
+    ReverseContinue,
+    /// One step back.
+    ReverseStep,
+    /// End with this signal, as the debugger asks for after a fault.
+    Die(Signal),
+}
+
+/// Why the program stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It has not run yet.
+    Started,
+    /// It made the steps that it was asked for.
+    Stepped,
+    /// It is at a breakpoint.
+    Breakpoint {
+        /// Whether only a hardware breakpoint is there.
+        is_hard: bool,
+    },
+    /// It has just accessed a watched address.
+    Watch {
+        /// The kind of the watchpoint.
+        kind: WatchKind,
+        /// The address that was accessed.
+        addr: Addr,
+    },
+    /// The debugger interrupted it.
+    Interrupted,
+    /// The next instruction cannot be executed.
+    Fault(Fault),
+    /// It has ended with this exit code.
+    Exited(u8),
+    /// It was ended by a signal.
+    Died(Signal),
+    /// It is about to execute a user ECALL with this number.
+    EcallEntry(u32),
+    /// It has just returned from one.
+    EcallReturn(u32),
+    /// Going back it reached the beginning of the run.
+    HistoryBegin,
+    /// Going forward it reached the end of what is recorded.
+    HistoryEnd,
+}
+
+impl Stop {
+    /// Whether the run is over.
+    pub fn is_end(self) -> bool {
+        matches!(self, Stop::Exited(_) | Stop::Died(_))
+    }
+
+    /// Whether the next instruction cannot be executed.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Stop::Fault(_))
+    }
+
+    /// The signal that a debugger shows for the stop.
+    pub fn signal(self) -> Signal {
+        match self {
+            Stop::Interrupted => Signal::SIGINT,
+            Stop::Fault(fault) => fault_signal(fault.cause),
+            Stop::Died(signal) => signal,
+            _ => Signal::SIGTRAP,
+        }
+    }
+}
+
+/// The signal that a Unix kernel sends for `cause`.
+pub fn fault_signal(cause: Cause) -> Signal {
+    match cause {
+        Cause::InstructionAccessFault | Cause::LoadAccessFault | Cause::StoreAccessFault => Signal::SIGSEGV,
+        Cause::InstructionAddressMisaligned | Cause::LoadAddressMisaligned | Cause::StoreAddressMisaligned => {
+            Signal::SIGBUS
+        }
+        Cause::IllegalInstruction => Signal::SIGILL,
+        Cause::Breakpoint => Signal::SIGTRAP,
+        Cause::UserEcall | Cause::MachineEcall => Signal::SIGSYS,
+    }
+}
+
+impl Inferior {
+    /// `program`, loaded as `machine`, before its first step; `budget_bytes` of history are kept.
+    pub fn new(program: Program, machine: Machine, host: Box<dyn Host>, budget_bytes: usize) -> Inferior {
+        Inferior {
+            timeline: Timeline::new(machine, host, budget_bytes),
+            program,
+            breakpoints: Breakpoints::default(),
+            watchpoints: Vec::new(),
+            resumed: None,
+            last_stop: Stop::Started,
+            is_observed: false,
+            is_killed: false,
+            steps_into_kernel: false,
+            is_in_call: false,
+            reported_at: None,
+            begin: 0,
+            search_limit: None,
+            notices: Vec::new(),
+            stops_at_exit: false,
+            traces_ecalls: false,
+            catches: None,
+            caught: None,
+        }
+    }
+
+    /// The machine as it is now.
+    pub fn machine(&self) -> &Machine {
+        self.timeline.machine()
+    }
+
+    /// Changes the machine; a change in the past makes another future, and the user is told.
+    pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
+        let (result, has_forked) = self.timeline.edit(change);
+        if has_forked {
+            let now = self.timeline.now();
+            self.notices.push(format!(
+                "lockstep: the program was changed before step {now}; what was recorded behind it is forgotten\n"
+            ));
+        }
+        result
+    }
+
+    /// What the user has to be told; it is told once.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The step before which the session began.
+    pub fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// Whether there is no program any more, until it is run again.
+    pub fn is_over(&self) -> bool {
+        self.is_killed || self.last_stop.is_end()
+    }
+
+    /// Does at most about `steps` steps of what was asked for; the stop, if it came to one.
+    pub fn run(&mut self, steps: u64) -> Option<Stop> {
+        let stop = match self.resumed? {
+            Resume::Die(signal) => Some(Stop::Died(signal)),
+            Resume::ReverseContinue => self.search(Goal::Stop),
+            Resume::ReverseStep => self.step_back(),
+            _ if self.last_stop.is_end() => Some(self.last_stop),
+            Resume::Continue => self.run_on(steps),
+            Resume::Step => self.run_steps(steps, |_| false),
+            Resume::Range { start, end } => self.run_steps(steps, |pc| (start..end).contains(&pc)),
+        };
+        let stop = stop.map(|stop| self.before_exit(stop));
+        self.stop_with(stop)
+    }
+
+    /// Runs the kernel's preparations, up to the program's first instruction.
+    pub fn start_at(&mut self, entry: Addr) {
+        let entries = BTreeSet::from([entry]);
+        if self.machine().hart.pc != entry {
+            let until = Until { breakpoints: Some(&entries), ..Until::order(MOST_BOOT_STEPS) };
+            self.timeline.run(until, &mut ());
+        }
+        self.begin = self.timeline.now();
+    }
+
+    /// Runs to the fault; a program that ends without one stops before its last step.
+    pub fn run_to_fault(&mut self) {
+        let exit = self.timeline.run(Until::END, &mut ());
+        if let Exit::Terminated { .. } = exit {
+            self.timeline.run_to(self.timeline.now() - 1);
+        }
+        let stop = self.stop_of(exit).filter(|stop| stop.is_fault());
+        self.stop_with(Some(stop.unwrap_or(Stop::Stepped)));
+    }
+
+    /// The debugger asks for a stop now.
+    pub fn interrupt(&mut self) -> Option<Stop> {
+        self.resumed?;
+        if let Some(limit) = self.search_limit {
+            self.timeline.run_to(limit);
+        }
+        self.stop_with(Some(Stop::Interrupted))
+    }
+
+    /// Back to where the session began, with the same input.
+    pub fn restart(&mut self) {
+        self.timeline.restart(self.begin);
+        self.is_killed = false;
+        self.caught = None;
+        self.stop_with(Some(Stop::Started));
+    }
+
+    /// Moves to the point before step `order`, as far as the run goes.
+    pub fn go_to(&mut self, order: u64) -> Stop {
+        let exit = self.timeline.run_to(order.max(self.begin));
+        let stop = match exit {
+            Exit::Order | Exit::Interrupted | Exit::Breakpoint | Exit::Watch(_) => Stop::Stepped,
+            exit => self.stop_of(exit).unwrap_or(Stop::Stepped),
+        };
+        self.stop_with(Some(stop));
+        stop
+    }
+
+    /// With `stops_at_exit`, the end of the program is undone.
+    fn before_exit(&mut self, stop: Stop) -> Stop {
+        let Stop::Exited(code) = stop else { return stop };
+        if !self.stops_at_exit || self.last_stop.is_end() {
+            return stop;
+        }
+        self.timeline.run_to(self.timeline.now() - 1);
+        self.notices.push(format!("lockstep: the next step ends the program with exit code {code}\n"));
+        Stop::Stepped
+    }
+
+    fn stop_with(&mut self, stop: Option<Stop>) -> Option<Stop> {
+        if let Some(stop) = stop {
+            self.resumed = None;
+            self.is_in_call = false;
+            self.search_limit = None;
+            self.last_stop = stop;
+            let is_at_breakpoint = self.breakpoints.at.contains_key(&self.machine().hart.pc);
+            self.reported_at = is_at_breakpoint.then(|| self.position());
+        }
+        stop
+    }
+
+    fn run_on(&mut self, steps: u64) -> Option<Stop> {
+        if let Some(stop) = self.breakpoint_not_yet_reported() {
+            return Some(stop);
+        }
+        let end = self.timeline.now().saturating_add(steps);
+        loop {
+            let exit = self.run_until(end);
+            if matches!(exit, Exit::Order | Exit::Interrupted) {
+                return None;
+            }
+            if let Some(stop) = self.stop_of(exit) {
+                return Some(stop);
+            }
+        }
+    }
+
+    /// Single steps, as long as pc is where `is_inside` wants it to be.
+    fn run_steps(&mut self, steps: u64, is_inside: impl Fn(Addr) -> bool) -> Option<Stop> {
+        let end = self.timeline.now().saturating_add(steps);
+        while self.timeline.now() < end {
+            let is_call = self.is_at_user_ecall();
+            let exit = self.run_until(self.timeline.now() + 1);
+            if let Some(stop) = self.stop_of(exit) {
+                return Some(stop);
+            }
+            // To the program, the kernel's work is part of the ECALL.
+            let hart = &self.machine().hart;
+            let is_in_kernel = hart.mode == Mode::Machine && !self.steps_into_kernel;
+            self.is_in_call = is_in_kernel && (self.is_in_call || is_call);
+            if !self.is_in_call && !is_inside(self.machine().hart.pc) {
+                return Some(Stop::Stepped);
+            }
+            if let Some(stop) = self.breakpoint_here() {
+                return Some(stop);
+            }
+        }
+        None
+    }
+
+    fn run_until(&mut self, order: u64) -> Exit {
+        let ranges: Vec<WatchRange> = self.watchpoints.iter().map(Watchpoint::range).collect();
+        let with_ecalls = self.with_ecall_places();
+        let breakpoints = with_ecalls.as_ref().or(self.breakpoints.addrs());
+        self.timeline.run(Until { breakpoints, watch: &ranges, ..Until::order(order) }, &mut ())
+    }
+
+    /// The breakpoints, and where user ECALLs enter the kernel and return, if someone wants to know of them.
+    fn with_ecall_places(&self) -> Option<BTreeSet<Addr>> {
+        if self.catches.is_none() && !self.traces_ecalls {
+            return None;
+        }
+        let mut addrs = self.breakpoints.addrs.clone();
+        addrs.insert(self.machine().word(ECALL_VECTOR));
+        addrs.extend(self.caught.map(|caught| caught.return_to));
+        Some(addrs)
+    }
+
+    /// A stop for a user ECALL, at its entry or its return.
+    fn ecall_here(&mut self) -> Option<Stop> {
+        let machine = self.timeline.machine();
+        let (now, hart) = (machine.hart.instructions, &machine.hart);
+        if let Some(caught) = self.caught.filter(|caught| hart.mode == Mode::User && hart.pc == caught.return_to) {
+            self.caught = None;
+            return self.catches.is_some().then_some(Stop::EcallReturn(caught.number));
+        }
+        let is_entry = hart.mode == Mode::Machine && hart.pc == machine.word(ECALL_VECTOR);
+        if !is_entry || self.caught.is_some_and(|caught| caught.order + 1 == now) {
+            return None;
+        }
+        let (number, pc) = (hart.file(Mode::User)[Reg::A7.index()], machine.word(MEPC));
+        if self.traces_ecalls {
+            let text = monitor::describe(machine.hart.file(Mode::User));
+            self.notices.push(format!("step {}: {text} at {pc:#010x}\n", now - 1));
+        }
+        let is_wanted = match self.catches.as_ref()? {
+            Catch::All => true,
+            Catch::Numbers(numbers) => numbers.contains(&number),
+        };
+        if !is_wanted {
+            return None;
+        }
+        self.timeline.run_to(now - 1);
+        self.caught = Some(Caught { order: now - 1, number, return_to: pc.wrapping_add(4) });
+        Some(Stop::EcallEntry(number))
+    }
+
+    /// What `exit` is to the debugger; `None` when the program goes on.
+    fn stop_of(&mut self, exit: Exit) -> Option<Stop> {
+        match exit {
+            Exit::Terminated { user_exit, .. } => Some(Stop::Exited(user_exit as u8)),
+            Exit::Fault(fault) => Some(Stop::Fault(fault)),
+            Exit::Breakpoint => self.breakpoint_here().or_else(|| self.ecall_here()),
+            Exit::Watch(span) => Some(self.watch_stop(span)),
+            Exit::Order | Exit::Interrupted => None,
+        }
+    }
+
+    /// The breakpoint at pc, if its condition holds. Its commands are done instead of stopping.
+    fn breakpoint_here(&mut self) -> Option<Stop> {
+        let machine = self.timeline.machine();
+        let breakpoint = self.breakpoints.at.get(&machine.hart.pc)?;
+        let mut text = String::new();
+        let mut values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
+        let holds: Result<bool, String> =
+            values.try_fold(breakpoint.conditions.is_empty(), |holds, value| Ok(holds | (value? != 0)));
+        // A condition that cannot be evaluated is a reason to look.
+        let mut trouble = holds.as_ref().err().cloned();
+        if !holds.unwrap_or(true) {
+            return None;
+        }
+        for code in &breakpoint.commands {
+            trouble = trouble.or(agent::evaluate(code, machine, &mut text).err());
+        }
+        let is_command = !breakpoint.commands.is_empty() && trouble.is_none();
+        let stop = Stop::Breakpoint { is_hard: !breakpoint.is_soft };
+        self.notices.extend(Some(text).filter(|text| !text.is_empty()));
+        self.notices.extend(trouble.map(|why| format!("lockstep: breakpoint: {why}\n")));
+        (!is_command).then_some(stop)
+    }
+
+    /// A breakpoint at pc that the debugger has not been told of, as after `jump` and `call`.
+    /// The engine would step over it.
+    fn breakpoint_not_yet_reported(&mut self) -> Option<Stop> {
+        let was_reported = self.reported_at.take() == Some(self.position());
+        if was_reported { None } else { self.breakpoint_here() }
+    }
+
+    /// One step back; the kernel's work behind a user ECALL is one step.
+    fn step_back(&mut self) -> Option<Stop> {
+        if self.search_limit.is_some() {
+            return self.search(Goal::UserMode);
+        }
+        let now = self.timeline.now();
+        if now <= self.begin {
+            return Some(Stop::HistoryBegin);
+        }
+        let was_user = self.machine().hart.mode == Mode::User;
+        self.timeline.run_to(now - 1);
+        if was_user && !self.steps_into_kernel && self.machine().hart.mode == Mode::Machine {
+            return self.search(Goal::UserMode);
+        }
+        Some(Stop::Stepped)
+    }
+
+    /// Looks for the last place before now that meets `goal`, one interval of history a call.
+    fn search(&mut self, goal: Goal) -> Option<Stop> {
+        let limit = *self.search_limit.get_or_insert(self.timeline.now());
+        if limit <= self.begin {
+            self.timeline.run_to(self.begin);
+            return Some(Stop::HistoryBegin);
+        }
+        let first = self.timeline.mark_before(limit - 1).max(self.begin);
+        match self.last_in(first, limit, goal) {
+            Some((order, stop)) => {
+                self.timeline.run_to(order);
+                Some(stop)
+            }
+            None => {
+                self.search_limit = Some(first);
+                None
+            }
+        }
+    }
+
+    /// The last place from `first` on and before `limit` that meets `goal`.
+    fn last_in(&mut self, first: u64, limit: u64, goal: Goal) -> Option<(u64, Stop)> {
+        match goal {
+            Goal::UserMode => {
+                let mut last = LastUserStep::default();
+                self.timeline.run_to(first);
+                self.timeline.run(Until::order(limit), &mut last);
+                last.order.map(|order| (order, Stop::Stepped))
+            }
+            Goal::Stop if !self.can_stop_in(first) => None,
+            Goal::Stop => {
+                self.timeline.run_to(first);
+                self.last_stop_before(limit)
+            }
+        }
+    }
+
+    /// Whether the interval of history at `first` can hold a stop at all.
+    fn can_stop_in(&self, first: u64) -> bool {
+        if !self.breakpoints.at.is_empty() || self.watchpoints.iter().any(|w| w.kind != WatchKind::Write) {
+            return true;
+        }
+        let is_watched = |page: PageNo| {
+            let (begin, end) = (page.start(), page.start() + (PAGE_BYTES as u32 - 1));
+            self.watchpoints.iter().any(|w| w.first <= end && begin <= w.last)
+        };
+        self.timeline.may_have_written(first, is_watched)
+    }
+
+    fn last_stop_before(&mut self, limit: u64) -> Option<(u64, Stop)> {
+        let mut last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop));
+        while self.timeline.now() < limit {
+            match self.run_until(limit) {
+                Exit::Watch(span) => {
+                    // Going back, the access is undone: the place is before it.
+                    last = Some((self.timeline.now() - 1, self.watch_stop(span)));
+                    if self.timeline.now() < limit {
+                        last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                    }
+                }
+                Exit::Breakpoint => {
+                    last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                }
+                _ => break,
+            }
+        }
+        last
+    }
+
+    /// Where the program is; the debugger may move pc without a step.
+    fn position(&self) -> (u64, Addr) {
+        (self.timeline.now(), self.machine().hart.pc)
+    }
+
+    fn watch_stop(&self, span: MemSpan) -> Stop {
+        let hit = self.watchpoints.iter().find(|watchpoint| watchpoint.range().is_hit_by(&span));
+        let (kind, first) = hit.map_or((WatchKind::ReadWrite, span.first), |hit| (hit.kind, hit.first));
+        Stop::Watch { kind, addr: first.max(span.first) }
+    }
+
+    /// Whether the next step takes the program into the kernel by its own wish (MODE-2).
+    fn is_at_user_ecall(&self) -> bool {
+        let machine = self.machine();
+        machine.hart.mode == Mode::User && machine.word(machine.hart.pc) == ECALL
+    }
+}
+
+/// What a search backwards looks for.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// A breakpoint or an access to a watched address.
+    Stop,
+    /// A step in user mode.
+    UserMode,
+}
+
+/// Remembers the last step in user mode.
+#[derive(Default)]
+struct LastUserStep {
+    order: Option<u64>,
+}
+
+impl Sink for LastUserStep {
+    fn retired(&mut self, step: &Retired) {
+        if step.mode == Mode::User {
+            self.order = Some(step.order);
+        }
+    }
+}
+
+/// A kernel that has not started the program by then is what the user wants to look at.
+const MOST_BOOT_STEPS: u64 = 1_000_000;
+
+/// The encoding of ECALL.
+const ECALL: u32 = 0x0000_0073;

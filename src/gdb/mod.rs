@@ -1,0 +1,27 @@
+//! The debugger's server: gdb and lldb speak to a program in the machine.
+//!
+//! * `wire.rs`: frames, checksums, acknowledgements - bytes, nothing else;
+//! * `session.rs`: bytes in, replies out: the front end that hostile input meets, with no socket in it;
+//! * `stub.rs`: gdbstub's state machine behind it, fed whole packets only;
+//! * `arch.rs`, `target.rs`: registers, target.xml, and what gdbstub may ask of the program;
+//! * `memory.rs`, `search.rs`, `lldb.rs`, `agent.rs`, `monitor.rs`: what gdbstub does not do;
+//! * `inferior.rs`: breakpoints, watchpoints, and running in slices, forwards and backwards;
+//! * `server.rs`: sockets around a session.
+
+mod agent;
+mod arch;
+mod inferior;
+mod lldb;
+mod memory;
+mod monitor;
+mod search;
+mod server;
+mod session;
+mod stub;
+mod target;
+mod wire;
+
+pub use inferior::{Inferior, Program, Stop};
+pub use server::{End, Server};
+pub use session::{ClientId, Session};
+pub use wire::{Event, Framer, PACKET_BYTES, frame};

@@ -1,0 +1,503 @@
+//! The debugger's side of the conversation, without a socket: bytes in, replies out.
+//!
+//! A session has one program and any number of clients. The first client controls; those that come
+//! while it is there observe: they read everything, and a resume of theirs waits for the controller's next stop.
+//!
+//! ```text
+//!   bytes -> Framer -> acknowledge -> ours?  --yes--> memory, stop reasons, conditions ...  --> frame -> outbox
+//!                                       \--no--> gdbstub (well-formed packets only) --/
+//! ```
+
+use super::arch::RegId;
+use super::inferior::{Inferior, Stop};
+use super::stub::{Answer, Stub};
+use super::wire::{Event, Framer, PACKET_BYTES, frame, hex_bytes, hex_number, to_hex};
+use super::{lldb, memory, search};
+
+/// A client of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(u32);
+
+/// One program, debugged by any number of clients.
+pub struct Session {
+    inferior: Inferior,
+    clients: Vec<Client>,
+    next_id: u32,
+}
+
+struct Client {
+    id: ClientId,
+    framer: Framer,
+    stub: Stub,
+    /// What is still to be sent.
+    outbox: Vec<u8>,
+    /// The last packet, to send again when asked.
+    last_frame: Vec<u8>,
+    acknowledges: bool,
+    is_controller: bool,
+    /// Whether it waits for a stop reply.
+    is_waiting: bool,
+    errors: Errors,
+    saved: lldb::Saved,
+    is_extended: bool,
+    is_gone: bool,
+}
+
+/// What a client understands of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    /// A number.
+    Code,
+    /// `E.text`, in every reply: a gdb that said `error-message+`.
+    Text,
+    /// `E01;hex`: an lldb that sent QEnableErrorStrings.
+    CodeAndHex,
+}
+
+/// What the front end makes of a packet.
+enum Reply {
+    /// One packet with this body.
+    Body(Vec<u8>),
+    /// The sentence of an error.
+    Error(String),
+    /// Ask gdbstub.
+    Forward,
+}
+
+impl Session {
+    /// A session for `inferior` with no clients.
+    pub fn new(inferior: Inferior) -> Session {
+        Session { inferior, clients: Vec::new(), next_id: 0 }
+    }
+
+    /// The program.
+    pub fn inferior(&self) -> &Inferior {
+        &self.inferior
+    }
+
+    /// The program, to change behind the clients' backs.
+    pub fn inferior_mut(&mut self) -> &mut Inferior {
+        &mut self.inferior
+    }
+
+    /// A client connects.
+    pub fn connect(&mut self) -> ClientId {
+        let id = ClientId(self.next_id);
+        self.next_id += 1;
+        let is_controller = !self.clients.iter().any(|client| client.is_controller);
+        let stub = Stub::new(&mut self.inferior);
+        self.clients.push(Client::new(id, stub, is_controller));
+        id
+    }
+
+    /// A client is gone. If it had resumed the program, the program stops where it is.
+    pub fn disconnect(&mut self, id: ClientId) {
+        let Some(index) = self.index(id) else { return };
+        let client = self.clients.remove(index);
+        if client.is_controller {
+            self.interrupt();
+            self.release();
+        }
+    }
+
+    /// Takes the bytes that a client sent.
+    pub fn receive(&mut self, id: ClientId, bytes: &[u8]) {
+        for byte in bytes {
+            let Some(client) = self.client(id) else { return };
+            if let Some(event) = client.framer.push(*byte) {
+                self.take(id, event);
+            }
+        }
+    }
+
+    /// Takes out what is to be sent to a client.
+    pub fn outbox(&mut self, id: ClientId) -> Vec<u8> {
+        self.client(id).map(|client| std::mem::take(&mut client.outbox)).unwrap_or_default()
+    }
+
+    /// Whether a client has ended its session (by detaching or killing).
+    pub fn is_gone(&self, id: ClientId) -> bool {
+        self.index(id).is_none_or(|index| self.clients[index].is_gone)
+    }
+
+    /// Whether the program is running: call [`Session::run`].
+    pub fn is_running(&self) -> bool {
+        self.inferior.resumed.is_some()
+    }
+
+    /// Whether the run is over and no client can start it again.
+    pub fn is_over(&self) -> bool {
+        let is_extended = self.clients.iter().any(|client| client.is_controller && client.is_extended);
+        self.inferior.is_over() && !is_extended
+    }
+
+    /// Runs the program for at most about `steps` steps, and tells the clients if it stopped.
+    pub fn run(&mut self, steps: u64) {
+        let stop = self.inferior.run(steps);
+        self.tell_notices();
+        if let Some(stop) = stop {
+            self.report(stop);
+        }
+    }
+
+    /// Console output can be sent only to a client that waits for a stop.
+    fn tell_notices(&mut self) {
+        for notice in self.inferior.take_notices() {
+            let body = [b"O".to_vec(), to_hex(notice.as_bytes())].concat();
+            self.clients.iter_mut().filter(|client| client.is_waiting).for_each(|client| client.send(&body));
+        }
+    }
+
+    /// Stops the program where it is.
+    pub fn interrupt(&mut self) {
+        if let Some(stop) = self.inferior.interrupt() {
+            self.report(stop);
+        }
+    }
+
+    fn index(&self, id: ClientId) -> Option<usize> {
+        self.clients.iter().position(|client| client.id == id)
+    }
+
+    fn client(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.clients.iter_mut().find(|client| client.id == id)
+    }
+
+    /// What the controller leaves behind: nothing that stops the program.
+    fn release(&mut self) {
+        self.inferior.breakpoints.clear();
+        self.inferior.watchpoints.clear();
+        self.inferior.catches = None;
+    }
+
+    fn report(&mut self, stop: Stop) {
+        for client in self.clients.iter_mut().filter(|client| client.is_waiting) {
+            client.is_waiting = false;
+            match client.stub.report(&mut self.inferior, stop) {
+                Answer::Replies(bodies) => bodies.iter().for_each(|body| client.send(body)),
+                Answer::Error(why) => client.send_error(&why),
+            }
+        }
+    }
+
+    fn take(&mut self, id: ClientId, event: Event) {
+        let Some(client) = self.client(id) else { return };
+        match event {
+            Event::Ack => {}
+            Event::Nack => client.send_again(),
+            Event::TooLong => {
+                client.acknowledge(b'+');
+                client.send_error(&format!("the packet is longer than {PACKET_BYTES} bytes"));
+            }
+            Event::Interrupt if client.is_controller => self.interrupt(),
+            Event::Interrupt => self.stop_following(id),
+            // A client that does not acknowledge trusts its connection, and may leave the checksum out (as lldb does).
+            Event::Packet { is_sound: false, .. } if client.acknowledges => client.outbox.push(b'-'),
+            Event::Packet { body, .. } => {
+                client.acknowledge(b'+');
+                self.serve(id, &body);
+            }
+        }
+    }
+
+    /// An observer that waits for a stop wants to look now.
+    fn stop_following(&mut self, id: ClientId) {
+        let Some(index) = self.index(id) else { return };
+        let client = &mut self.clients[index];
+        if std::mem::take(&mut client.is_waiting) {
+            let answer = client.stub.report(&mut self.inferior, Stop::Interrupted);
+            client.answer(answer);
+        }
+    }
+
+    fn serve(&mut self, id: ClientId, body: &[u8]) {
+        let Some(index) = self.index(id) else { return };
+        let (inferior, client) = (&mut self.inferior, &mut self.clients[index]);
+        if client.is_waiting {
+            // In all-stop mode a client is silent until the stop reply; this one is not, and is told so.
+            return client.send_error("the program is running; interrupt it first");
+        }
+        inferior.is_observed = !client.is_controller;
+        match client.own(inferior, body) {
+            Reply::Body(body) => client.send(&body),
+            Reply::Error(why) => client.send_error(&why),
+            Reply::Forward => client.forward(inferior, body),
+        }
+        self.inferior.is_observed = false;
+    }
+}
+
+impl Client {
+    fn new(id: ClientId, stub: Stub, is_controller: bool) -> Client {
+        Client {
+            id,
+            framer: Framer::default(),
+            stub,
+            outbox: Vec::new(),
+            last_frame: Vec::new(),
+            acknowledges: true,
+            is_controller,
+            is_waiting: false,
+            errors: Errors::Code,
+            saved: lldb::Saved::default(),
+            is_extended: false,
+            is_gone: false,
+        }
+    }
+
+    fn acknowledge(&mut self, byte: u8) {
+        if self.acknowledges {
+            self.outbox.push(byte);
+        }
+    }
+
+    fn send(&mut self, body: &[u8]) {
+        self.last_frame = frame(body);
+        self.outbox.extend_from_slice(&self.last_frame);
+    }
+
+    fn send_again(&mut self) {
+        if self.acknowledges {
+            self.outbox.extend_from_slice(&self.last_frame);
+        }
+    }
+
+    fn send_error(&mut self, why: &str) {
+        // What a client sent comes back in the sentence: nothing of it may mean something to a frame.
+        let plain = |c: char| if (' '..='~').contains(&c) && !"#$}*".contains(c) { c } else { '?' };
+        let text: String = why.chars().map(plain).take(LONGEST_ERROR).collect();
+        let body = match self.errors {
+            Errors::Code => "E01".to_owned(),
+            Errors::Text => format!("E.{text}"),
+            Errors::CodeAndHex => format!("E01;{}", String::from_utf8_lossy(&to_hex(text.as_bytes()))),
+        };
+        self.send(body.as_bytes());
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Replies(bodies) => bodies.iter().for_each(|body| self.send(body)),
+            Answer::Error(why) => self.send_error(&why),
+        }
+    }
+
+    /// Serves what gdbstub does not, or not well enough.
+    fn own(&mut self, inferior: &mut Inferior, body: &[u8]) -> Reply {
+        match body {
+            b"QStartNoAckMode" => {
+                self.acknowledges = false;
+                ok()
+            }
+            b"QEnableErrorStrings" => {
+                self.errors = Errors::CodeAndHex;
+                ok()
+            }
+            b"qHostInfo" => Reply::Body(lldb::info(false)),
+            b"qProcessInfo" => Reply::Body(lldb::info(true)),
+            b"qC" => Reply::Body(b"QCp1.1".to_vec()),
+            [b'Q', b'S', b'a', b'v', b'e', b'R', ..] => self.saved.save(inferior).into(),
+            b"?" if inferior.is_killed => Reply::Body(b"W00".to_vec()),
+            b"?" => Reply::Body(stop_reply(inferior.last_stop)),
+            b"qfThreadInfo" if inferior.is_over() => Reply::Body(b"l".to_vec()),
+            b"!" => {
+                self.is_extended = true;
+                Reply::Forward
+            }
+            _ => self.own_with_arguments(inferior, body),
+        }
+    }
+
+    fn own_with_arguments(&mut self, inferior: &mut Inferior, body: &[u8]) -> Reply {
+        if let Some(rest) = body.strip_prefix(b"qXfer:threads:read:") {
+            return xfer(&threads_xml(inferior), rest);
+        }
+        if let Some(rest) = body.strip_prefix(b"qSearch:memory:") {
+            return search::find(inferior, rest).into();
+        }
+        if let Some(rest) = body.strip_prefix(b"qCRC:") {
+            return search::checksum(inferior, rest).into();
+        }
+        if let Some(rest) = body.strip_prefix(b"qMemoryRegionInfo:") {
+            return lldb::memory_region(rest).into();
+        }
+        match body {
+            [b'm' | b'M' | b'X' | b'x', ..] => memory::serve(inferior, body).into(),
+            _ if changes_state(body) && !self.is_controller => {
+                Reply::Error("another client controls the program; this one may only look".to_owned())
+            }
+            _ if body.starts_with(b"QRestoreRegisterState:") => {
+                self.saved.restore(inferior, &body[b"QRestoreRegisterState:".len()..]).into()
+            }
+            _ => match check(body) {
+                Ok(()) => Reply::Forward,
+                Err(why) => Reply::Error(why),
+            },
+        }
+    }
+
+    fn forward(&mut self, inferior: &mut Inferior, body: &[u8]) {
+        let is_resume = is_resume(body);
+        let was_resumed = inferior.resumed;
+        let (basic, terms) = without_terms(body);
+        let answer = self.stub.serve(inferior, basic);
+        if let (Some(terms), Answer::Replies(replies)) = (terms, &answer)
+            && replies.iter().any(|reply| reply == b"OK")
+        {
+            terms.attach(inferior);
+        }
+        if is_resume && !self.is_controller {
+            inferior.resumed = was_resumed;
+        }
+        match answer {
+            Answer::Replies(bodies) if bodies.is_empty() => self.is_waiting = is_resume,
+            Answer::Replies(mut bodies) => {
+                if body.starts_with(b"qSupported") {
+                    bodies[0].extend_from_slice(OWN_FEATURES);
+                    if body.windows(ERROR_MESSAGE.len()).any(|part| part == ERROR_MESSAGE) {
+                        self.errors = Errors::Text;
+                    }
+                }
+                bodies.iter().for_each(|body| self.send(body));
+            }
+            Answer::Error(why) => self.send_error(&why),
+        }
+        // In extended mode a client stays when its program is gone.
+        let leaves = matches!(body, [b'D', ..] | [b'k', ..]) || body.starts_with(b"vKill");
+        self.is_gone |= leaves && !self.is_extended;
+    }
+}
+
+/// What the front end adds to gdbstub's features.
+const OWN_FEATURES: &[u8] = b";ConditionalBreakpoints+;BreakpointCommands+;QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
+/// Characters of an error's sentence: enough for ours, and no echo of a whole packet.
+const LONGEST_ERROR: usize = 200;
+/// How a client says that it understands `E.text`.
+const ERROR_MESSAGE: &[u8] = b"error-message+";
+
+impl From<Result<Vec<u8>, String>> for Reply {
+    fn from(result: Result<Vec<u8>, String>) -> Reply {
+        result.map_or_else(Reply::Error, Reply::Body)
+    }
+}
+
+/// The conditions and commands of a Z packet, which gdbstub ignores.
+struct Terms {
+    addr: u32,
+    conditions: Vec<Vec<u8>>,
+    commands: Vec<Vec<u8>>,
+}
+
+impl Terms {
+    /// Replaces what was attached to the breakpoint.
+    fn attach(self, inferior: &mut Inferior) {
+        if let Some(breakpoint) = inferior.breakpoints.at.get_mut(&self.addr) {
+            breakpoint.conditions = self.conditions;
+            breakpoint.commands = self.commands;
+        }
+    }
+}
+
+/// `Z0,addr,kind` without what follows, and what follows: `;Xlen,code...` and `;cmds:persist,Xlen,code...`.
+fn without_terms(body: &[u8]) -> (&[u8], Option<Terms>) {
+    let ([b'Z', b'0' | b'1', ..], mut parts) = (body, body.split(|byte| *byte == b';')) else { return (body, None) };
+    let basic = parts.next().unwrap_or_default();
+    let addr = basic.split(|byte| *byte == b',').nth(1).and_then(hex_number).unwrap_or(0) as u32;
+    let (mut conditions, mut commands) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part.strip_prefix(b"cmds:") {
+            Some(rest) => commands.extend(expressions(rest)),
+            None => conditions.extend(expressions(part)),
+        }
+    }
+    (basic, Some(Terms { addr, conditions, commands }))
+}
+
+/// The bytecode of every `Xlen,code`.
+fn expressions(text: &[u8]) -> Vec<Vec<u8>> {
+    let starts = text.split(|byte| *byte == b'X').skip(1);
+    starts.filter_map(|item| hex_bytes(item.split(|byte| *byte == b',').nth(1)?)).collect()
+}
+
+fn ok() -> Reply {
+    Reply::Body(b"OK".to_vec())
+}
+
+/// Whether `body` resumes the program; its reply is the next stop.
+fn is_resume(body: &[u8]) -> bool {
+    matches!(body, b"bc" | b"bs" | [b'c' | b's' | b'C' | b'S', ..]) || body.starts_with(b"vCont;")
+}
+
+/// Whether `body` changes the program, or what stops it.
+fn changes_state(body: &[u8]) -> bool {
+    matches!(body, [b'G' | b'P' | b'M' | b'X' | b'Z' | b'z' | b'k' | b'R', ..])
+        || [&b"vRun"[..], b"vKill", b"QCatchSyscalls", b"QRestoreRegisterState", b"vFlash"]
+            .iter()
+            .any(|prefix| body.starts_with(prefix))
+}
+
+/// Refuses what gdbstub would take for an error of the connection.
+fn check(body: &[u8]) -> Result<(), String> {
+    let is_sound = match body {
+        [] => false,
+        [b'Z' | b'z', rest @ ..] => is_breakpoint(rest),
+        [b'p', number @ ..] => hex_number(number).is_some(),
+        [b'P', rest @ ..] => is_register_write(rest),
+        _ => true,
+    };
+    if is_sound { Ok(()) } else { Err(format!("malformed packet {}", String::from_utf8_lossy(body))) }
+}
+
+/// `number=value` with as many digits as the register has.
+fn is_register_write(rest: &[u8]) -> bool {
+    let mut parts = rest.splitn(2, |byte| *byte == b'=');
+    let id = parts.next().and_then(hex_number).and_then(|number| RegId::new(usize::try_from(number).ok()?));
+    let value = parts.next().and_then(hex_bytes);
+    id.zip(value).is_some_and(|(id, value)| id.size() == value.len())
+}
+
+/// `type,addr,kind`, then conditions and commands.
+fn is_breakpoint(rest: &[u8]) -> bool {
+    let basic = rest.split(|byte| *byte == b';').next().unwrap_or_default();
+    let fields: Vec<_> = basic.split(|byte| *byte == b',').map(hex_number).collect();
+    matches!(fields[..], [Some(0..=4), Some(addr), Some(_)] if addr <= u64::from(u32::MAX))
+}
+
+/// The reply to `?`: why the program stopped, as it was said when it did.
+fn stop_reply(stop: Stop) -> Vec<u8> {
+    match stop {
+        Stop::Exited(code) => format!("W{code:02x}").into_bytes(),
+        Stop::Died(signal) => format!("X{:02x}", signal.0).into_bytes(),
+        stop => format!("T{:02x}thread:p01.01;", stop.signal().0).into_bytes(),
+    }
+}
+
+/// Who executes: what `info threads` shows.
+fn threads_xml(inferior: &Inferior) -> Vec<u8> {
+    if inferior.is_over() {
+        return b"<?xml version=\"1.0\"?><threads></threads>".to_vec();
+    }
+    let mode = match inferior.machine().hart.mode {
+        crate::map::Mode::User => "user",
+        crate::map::Mode::Machine => "kernel",
+    };
+    format!("<?xml version=\"1.0\"?><threads><thread id=\"p1.1\" core=\"0\" name=\"{mode}\"/></threads>").into_bytes()
+}
+
+/// The part of `data` that `annex:offset,length` asks for.
+fn xfer(data: &[u8], request: &[u8]) -> Reply {
+    let Some((offset, length)) = window(request) else {
+        return Reply::Error("the transfer is not annex:offset,length".to_owned());
+    };
+    let start = offset.min(data.len());
+    let end = start.saturating_add(length).min(data.len());
+    let mut body = vec![if end < data.len() { b'm' } else { b'l' }];
+    super::wire::escape(&data[start..end], &mut body);
+    Reply::Body(body)
+}
+
+fn window(request: &[u8]) -> Option<(usize, usize)> {
+    let colon = request.iter().position(|byte| *byte == b':')?;
+    let mut numbers = request[colon + 1..].split(|byte| *byte == b',').map(hex_number);
+    let (offset, length) = (numbers.next()??, numbers.next()??);
+    Some((usize::try_from(offset).ok()?, usize::try_from(length).ok()?))
+}

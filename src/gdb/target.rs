@@ -1,0 +1,422 @@
+//! gdbstub's view of the inferior. What gdbstub does not do is in `session.rs`, before it.
+
+use std::convert::Infallible;
+
+use gdbstub::common::{Pid, Signal};
+use gdbstub::target::ext::base::BaseOps;
+use gdbstub::target::ext::base::reverse_exec::{ReverseCont, ReverseContOps, ReverseStep, ReverseStepOps};
+use gdbstub::target::ext::base::single_register_access::{SingleRegisterAccess, SingleRegisterAccessOps};
+use gdbstub::target::ext::base::singlethread::{
+    SingleThreadBase, SingleThreadRangeStepping, SingleThreadRangeSteppingOps, SingleThreadResume,
+    SingleThreadResumeOps, SingleThreadSingleStep, SingleThreadSingleStepOps,
+};
+use gdbstub::target::ext::breakpoints::{
+    Breakpoints, BreakpointsOps, HwBreakpoint, HwBreakpointOps, HwWatchpoint, HwWatchpointOps, SwBreakpoint,
+    SwBreakpointOps, WatchKind,
+};
+use gdbstub::target::ext::catch_syscalls::{CatchSyscalls, CatchSyscallsOps, SyscallNumbers};
+use gdbstub::target::ext::exec_file::{ExecFile, ExecFileOps};
+use gdbstub::target::ext::extended_mode::{Args, AttachKind, ExtendedMode, ExtendedModeOps, ShouldTerminate};
+use gdbstub::target::ext::host_io::{
+    FsKind, HostIo, HostIoClose, HostIoCloseOps, HostIoErrno, HostIoError, HostIoFstat, HostIoFstatOps, HostIoOpen,
+    HostIoOpenFlags, HostIoOpenMode, HostIoOpenOps, HostIoOps, HostIoPread, HostIoPreadOps, HostIoResult, HostIoSetfs,
+    HostIoSetfsOps, HostIoStat,
+};
+use gdbstub::target::ext::memory_map::{MemoryMap, MemoryMapOps};
+use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps};
+use gdbstub::target::{Target, TargetError, TargetResult};
+
+use super::arch::{RegId, Registers, Rv32, little_endian};
+use super::inferior::{Catch, Inferior, Resume, Watchpoint};
+use super::monitor;
+use crate::map::{self, Addr};
+
+impl Target for Inferior {
+    type Arch = Rv32;
+    type Error = Infallible;
+
+    fn base_ops(&mut self) -> BaseOps<'_, Rv32, Infallible> {
+        BaseOps::SingleThread(self)
+    }
+
+    fn use_no_ack_mode(&self) -> bool {
+        false // `session.rs` acknowledges.
+    }
+
+    fn use_rle(&self) -> bool {
+        false // `wire.rs` shortens.
+    }
+
+    fn use_fork_stop_reason(&self) -> bool {
+        false
+    }
+
+    fn use_vfork_stop_reason(&self) -> bool {
+        false
+    }
+
+    fn use_vforkdone_stop_reason(&self) -> bool {
+        false
+    }
+
+    fn support_breakpoints(&mut self) -> Option<BreakpointsOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_catch_syscalls(&mut self) -> Option<CatchSyscallsOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_monitor_cmd(&mut self) -> Option<MonitorCmdOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_extended_mode(&mut self) -> Option<ExtendedModeOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_memory_map(&mut self) -> Option<MemoryMapOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {
+        if self.program.path.is_empty() { None } else { Some(self) }
+    }
+}
+
+impl SingleThreadBase for Inferior {
+    fn read_registers(&mut self, regs: &mut Registers) -> TargetResult<(), Self> {
+        *regs = Registers::of(self.machine());
+        Ok(())
+    }
+
+    fn write_registers(&mut self, regs: &Registers) -> TargetResult<(), Self> {
+        let now = Registers::of(self.machine());
+        let changed = RegId::all().zip(&regs.values).zip(now.values).filter(|((_, new), old)| **new != *old);
+        self.edit(|machine| {
+            for ((id, new), _) in changed {
+                // A counter that gdb sends back from an earlier stop is not an error of the user's.
+                let _ = id.write(machine, *new);
+            }
+        });
+        Ok(())
+    }
+
+    fn support_single_register_access(&mut self) -> Option<SingleRegisterAccessOps<'_, (), Self>> {
+        Some(self)
+    }
+
+    fn read_addrs(&mut self, start: Addr, data: &mut [u8]) -> TargetResult<usize, Self> {
+        self.machine().read_bytes(start, data);
+        Ok(data.len())
+    }
+
+    fn write_addrs(&mut self, start: Addr, data: &[u8]) -> TargetResult<(), Self> {
+        self.edit(|machine| machine.write_bytes(start, data));
+        Ok(())
+    }
+
+    fn support_resume(&mut self) -> Option<SingleThreadResumeOps<'_, Self>> {
+        Some(self)
+    }
+}
+
+impl SingleRegisterAccess<()> for Inferior {
+    fn read_register(&mut self, (): (), id: RegId, buf: &mut [u8]) -> TargetResult<usize, Self> {
+        buf[..id.size()].copy_from_slice(&id.read(self.machine()).to_le_bytes()[..id.size()]);
+        Ok(id.size())
+    }
+
+    fn write_register(&mut self, (): (), id: RegId, value: &[u8]) -> TargetResult<(), Self> {
+        self.edit(|machine| id.write(machine, little_endian(value))).map_err(|_| TargetError::NonFatal)
+    }
+}
+
+impl Inferior {
+    fn resume_by(&mut self, resume: Resume, signal: Option<Signal>) -> Result<(), Infallible> {
+        // A debugger passes the signal of a fault on to the program, which has no handler for it.
+        let deadly = signal.filter(|signal| *signal == self.last_stop.signal() && self.last_stop.is_fault());
+        self.resumed = Some(deadly.map_or(resume, Resume::Die));
+        Ok(())
+    }
+}
+
+impl SingleThreadResume for Inferior {
+    fn resume(&mut self, signal: Option<Signal>) -> Result<(), Infallible> {
+        self.resume_by(Resume::Continue, signal)
+    }
+
+    fn support_single_step(&mut self) -> Option<SingleThreadSingleStepOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_range_step(&mut self) -> Option<SingleThreadRangeSteppingOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_reverse_step(&mut self) -> Option<ReverseStepOps<'_, (), Self>> {
+        Some(self)
+    }
+
+    fn support_reverse_cont(&mut self) -> Option<ReverseContOps<'_, (), Self>> {
+        Some(self)
+    }
+}
+
+impl SingleThreadSingleStep for Inferior {
+    fn step(&mut self, signal: Option<Signal>) -> Result<(), Infallible> {
+        self.resume_by(Resume::Step, signal)
+    }
+}
+
+impl SingleThreadRangeStepping for Inferior {
+    fn resume_range_step(&mut self, start: Addr, end: Addr) -> Result<(), Infallible> {
+        self.resume_by(Resume::Range { start, end }, None)
+    }
+}
+
+impl ReverseCont<()> for Inferior {
+    fn reverse_cont(&mut self) -> Result<(), Infallible> {
+        self.resume_by(Resume::ReverseContinue, None)
+    }
+}
+
+impl ReverseStep<()> for Inferior {
+    fn reverse_step(&mut self, (): ()) -> Result<(), Infallible> {
+        self.resume_by(Resume::ReverseStep, None)
+    }
+}
+
+impl Breakpoints for Inferior {
+    fn support_sw_breakpoint(&mut self) -> Option<SwBreakpointOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_hw_breakpoint(&mut self) -> Option<HwBreakpointOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_hw_watchpoint(&mut self) -> Option<HwWatchpointOps<'_, Self>> {
+        Some(self)
+    }
+}
+
+impl SwBreakpoint for Inferior {
+    fn add_sw_breakpoint(&mut self, addr: Addr, _kind: usize) -> TargetResult<bool, Self> {
+        self.breakpoints.set(addr, false, true);
+        Ok(true)
+    }
+
+    fn remove_sw_breakpoint(&mut self, addr: Addr, _kind: usize) -> TargetResult<bool, Self> {
+        self.breakpoints.set(addr, false, false);
+        Ok(true)
+    }
+}
+
+impl HwBreakpoint for Inferior {
+    fn add_hw_breakpoint(&mut self, addr: Addr, _kind: usize) -> TargetResult<bool, Self> {
+        self.breakpoints.set(addr, true, true);
+        Ok(true)
+    }
+
+    fn remove_hw_breakpoint(&mut self, addr: Addr, _kind: usize) -> TargetResult<bool, Self> {
+        self.breakpoints.set(addr, true, false);
+        Ok(true)
+    }
+}
+
+impl HwWatchpoint for Inferior {
+    fn add_hw_watchpoint(&mut self, addr: Addr, len: u32, kind: WatchKind) -> TargetResult<bool, Self> {
+        let watchpoint = watchpoint(addr, len, kind);
+        if !self.watchpoints.contains(&watchpoint) {
+            self.watchpoints.push(watchpoint);
+        }
+        Ok(true)
+    }
+
+    fn remove_hw_watchpoint(&mut self, addr: Addr, len: u32, kind: WatchKind) -> TargetResult<bool, Self> {
+        let watchpoint = watchpoint(addr, len, kind);
+        self.watchpoints.retain(|other| *other != watchpoint);
+        Ok(true)
+    }
+}
+
+fn watchpoint(first: Addr, len: u32, kind: WatchKind) -> Watchpoint {
+    Watchpoint { first, last: first.saturating_add(len.max(1) - 1), kind }
+}
+
+impl CatchSyscalls for Inferior {
+    fn enable_catch_syscalls(&mut self, filter: Option<SyscallNumbers<'_, u32>>) -> TargetResult<(), Self> {
+        self.catches = Some(filter.map_or(Catch::All, |numbers| Catch::Numbers(numbers.collect())));
+        Ok(())
+    }
+
+    fn disable_catch_syscalls(&mut self) -> TargetResult<(), Self> {
+        self.catches = None;
+        Ok(())
+    }
+}
+
+impl MonitorCmd for Inferior {
+    fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Infallible> {
+        out.write_raw(monitor::run(self, &String::from_utf8_lossy(command)).as_bytes());
+        Ok(())
+    }
+}
+
+impl ExtendedMode for Inferior {
+    /// `run` restarts; `run N` goes to step N, with the history kept.
+    fn run(&mut self, _filename: Option<&[u8]>, mut args: Args<'_, '_>) -> TargetResult<Pid, Self> {
+        let order = args.next().and_then(|arg| std::str::from_utf8(arg).ok()?.parse().ok());
+        match order {
+            Some(order) => drop(self.go_to(order)),
+            None => Inferior::restart(self),
+        }
+        Ok(THE_PROCESS)
+    }
+
+    fn attach(&mut self, _pid: Pid) -> TargetResult<(), Self> {
+        Ok(())
+    }
+
+    fn query_if_attached(&mut self, _pid: Pid) -> TargetResult<AttachKind, Self> {
+        Ok(AttachKind::Attach)
+    }
+
+    fn kill(&mut self, _pid: Option<Pid>) -> TargetResult<ShouldTerminate, Self> {
+        self.is_killed = true;
+        Ok(ShouldTerminate::No)
+    }
+
+    fn restart(&mut self) -> Result<(), Infallible> {
+        Inferior::restart(self);
+        Ok(())
+    }
+}
+
+/// gdbstub's own number for the one process there is.
+const THE_PROCESS: Pid = Pid::MIN;
+
+impl MemoryMap for Inferior {
+    fn memory_map_xml(&self, offset: u64, length: usize, buf: &mut [u8]) -> TargetResult<usize, Self> {
+        let (start, size) = (map::USER_START, (1_u64 << 32) - u64::from(map::USER_START));
+        let xml = format!(
+            "<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" \
+             \"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>\
+             <memory type=\"ram\" start=\"{start:#x}\" length=\"{size:#x}\"/></memory-map>"
+        );
+        Ok(copy_part(xml.as_bytes(), offset, length, buf))
+    }
+}
+
+impl ExecFile for Inferior {
+    fn get_exec_file(
+        &self,
+        _pid: Option<Pid>,
+        offset: u64,
+        length: usize,
+        buf: &mut [u8],
+    ) -> TargetResult<usize, Self> {
+        Ok(copy_part(self.program.path.as_bytes(), offset, length, buf))
+    }
+}
+
+/// Copies up to `length` bytes of `data` from `offset` on, and returns how many.
+fn copy_part(data: &[u8], offset: u64, length: usize, buf: &mut [u8]) -> usize {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
+    let count = length.min(buf.len()).min(data.len() - start);
+    buf[..count].copy_from_slice(&data[start..start + count]);
+    count
+}
+
+/// The only file that the debugger can read: the program.
+const PROGRAM_FD: u32 = 3;
+
+impl HostIo for Inferior {
+    fn support_open(&mut self) -> Option<HostIoOpenOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_close(&mut self) -> Option<HostIoCloseOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_pread(&mut self) -> Option<HostIoPreadOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_fstat(&mut self) -> Option<HostIoFstatOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_setfs(&mut self) -> Option<HostIoSetfsOps<'_, Self>> {
+        Some(self)
+    }
+}
+
+impl HostIoOpen for Inferior {
+    fn open(&mut self, name: &[u8], flags: HostIoOpenFlags, _mode: HostIoOpenMode) -> HostIoResult<u32, Self> {
+        if self.program.path.is_empty() || name != self.program.path.as_bytes() {
+            return Err(HostIoError::Errno(HostIoErrno::ENOENT));
+        }
+        if flags != HostIoOpenFlags::O_RDONLY {
+            return Err(HostIoError::Errno(HostIoErrno::EACCES));
+        }
+        Ok(PROGRAM_FD)
+    }
+}
+
+impl HostIoClose for Inferior {
+    fn close(&mut self, fd: u32) -> HostIoResult<(), Self> {
+        check_fd(fd)
+    }
+}
+
+impl HostIoPread for Inferior {
+    fn pread(&mut self, fd: u32, count: usize, offset: u64, buf: &mut [u8]) -> HostIoResult<usize, Self> {
+        check_fd(fd)?;
+        // Escapes may double the size of what is sent.
+        let most = (buf.len() / 2).saturating_sub(PREAD_HEADER_BYTES);
+        Ok(copy_part(&self.program.elf, offset, count.min(most), buf))
+    }
+}
+
+/// `F`, a count and `;`.
+const PREAD_HEADER_BYTES: usize = 32;
+
+impl HostIoFstat for Inferior {
+    fn fstat(&mut self, fd: u32) -> HostIoResult<HostIoStat, Self> {
+        check_fd(fd)?;
+        let mut stat = HostIoStat {
+            st_dev: 0,
+            st_ino: 0,
+            st_mode: HostIoOpenMode::S_IFREG | HostIoOpenMode::S_IRUSR,
+            st_nlink: 1,
+            st_uid: 0,
+            st_gid: 0,
+            st_rdev: 0,
+            st_size: 0,
+            st_blksize: 0,
+            st_blocks: 0,
+            st_atime: 0,
+            st_mtime: 0,
+            st_ctime: 0,
+        };
+        stat.st_size = self.program.elf.len() as u64;
+        Ok(stat)
+    }
+}
+
+impl HostIoSetfs for Inferior {
+    fn setfs(&mut self, _fs: FsKind) -> HostIoResult<(), Self> {
+        Ok(())
+    }
+}
+
+fn check_fd(fd: u32) -> HostIoResult<(), Inferior> {
+    if fd == PROGRAM_FD { Ok(()) } else { Err(HostIoError::Errno(HostIoErrno::EBADF)) }
+}

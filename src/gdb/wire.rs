@@ -1,0 +1,253 @@
+//! Frames: `$body#checksum`, acknowledgements and the interrupt byte.
+//!
+//! Nothing in here knows what a packet means. Hostile bytes can make a packet be refused, never more:
+//! a `$` always begins a new packet, junk between packets is dropped, a body has a largest size.
+
+/// The most bytes of a packet body, both ways: what qSupported announces.
+pub const PACKET_BYTES: usize = 0x2_0000;
+
+/// The byte that interrupts the program, outside packets.
+pub const INTERRUPT: u8 = 0x03;
+
+/// What the bytes of a client amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A whole packet with the body as it was sent (escapes included).
+    Packet {
+        /// The bytes between `$` and `#`.
+        body: Vec<u8>,
+        /// Whether the checksum is that of the body.
+        is_sound: bool,
+    },
+    /// A packet longer than [`PACKET_BYTES`], dropped while it arrived.
+    TooLong,
+    /// `+`.
+    Ack,
+    /// `-`: send the last packet again.
+    Nack,
+    /// The interrupt byte.
+    Interrupt,
+}
+
+/// Cuts a stream of bytes into events.
+#[derive(Debug, Default)]
+pub struct Framer {
+    state: State,
+    body: Vec<u8>,
+    is_too_long: bool,
+    first_digit: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Between,
+    Body,
+    FirstDigit,
+    SecondDigit,
+}
+
+impl Framer {
+    /// Takes one byte.
+    pub fn push(&mut self, byte: u8) -> Option<Event> {
+        match (self.state, byte) {
+            // In a body `$` is escaped: an unescaped one is the next packet of a client that gave up on this one.
+            (_, b'$') => self.begin(),
+            (State::Between, b'+') => return Some(Event::Ack),
+            (State::Between, b'-') => return Some(Event::Nack),
+            (State::Between, INTERRUPT) => return Some(Event::Interrupt),
+            (State::Between, _) => {}
+            (State::Body, b'#') => self.state = State::FirstDigit,
+            (State::Body, _) => self.keep(byte),
+            (State::FirstDigit, _) => {
+                self.first_digit = byte;
+                self.state = State::SecondDigit;
+            }
+            (State::SecondDigit, _) => return Some(self.end(byte)),
+        }
+        None
+    }
+
+    fn begin(&mut self) {
+        self.body.clear();
+        self.is_too_long = false;
+        self.state = State::Body;
+    }
+
+    fn keep(&mut self, byte: u8) {
+        match self.body.len() < PACKET_BYTES {
+            true => self.body.push(byte),
+            false => self.is_too_long = true,
+        }
+    }
+
+    fn end(&mut self, second_digit: u8) -> Event {
+        self.state = State::Between;
+        let body = std::mem::take(&mut self.body);
+        if self.is_too_long {
+            return Event::TooLong;
+        }
+        let sent = hex_digit(self.first_digit).zip(hex_digit(second_digit)).map(|(high, low)| high << 4 | low);
+        Event::Packet { is_sound: sent == Some(checksum(&body)), body }
+    }
+}
+
+/// The sum of `bytes` modulo 256.
+pub fn checksum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
+/// The packet with `body`, which has its escapes already; runs of a byte are shortened.
+pub fn frame(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 4);
+    out.push(b'$');
+    shorten(body, &mut out);
+    let sum = checksum(&out[1..]);
+    out.push(b'#');
+    push_hex_byte(&mut out, sum);
+    out
+}
+
+/// Run-length encoding: `x*n` is `x` and then n - 29 times more, n a printable character but `#`, `$`, `+`, `-`.
+fn shorten(mut body: &[u8], out: &mut Vec<u8>) {
+    while let [byte, rest @ ..] = body {
+        out.push(*byte);
+        let more = rest.iter().take(LONGEST_RUN).take_while(|next| *next == byte).count();
+        // A repeat of an escaped byte would repeat half of a pair.
+        let is_worth_it = more >= SHORTEST_RUN && *byte != b'}' && !is_after_escape(out);
+        let more = if is_worth_it { encodable(more) } else { 0 };
+        if more > 0 {
+            out.extend([b'*', more as u8 + RUN_BIAS]);
+        }
+        body = &rest[more..];
+    }
+}
+
+fn is_after_escape(out: &[u8]) -> bool {
+    out.len() >= 2 && out[out.len() - 2] == b'}'
+}
+
+/// The longest run up to `more` whose count is not one of the characters that frames use.
+fn encodable(more: usize) -> usize {
+    let is_reserved = |n: usize| matches!(n as u8 + RUN_BIAS, b'#' | b'$' | b'+' | b'-');
+    (SHORTEST_RUN..=more).rev().find(|n| !is_reserved(*n)).unwrap_or(0)
+}
+
+/// The count's character is the count plus this.
+const RUN_BIAS: u8 = 29;
+/// Shorter runs are no longer than their encoding.
+const SHORTEST_RUN: usize = 3;
+/// `~` is the last printable character.
+const LONGEST_RUN: usize = (b'~' - RUN_BIAS) as usize;
+
+/// `bytes` with every byte escaped that has a meaning in a frame.
+pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in bytes {
+        match byte {
+            b'#' | b'$' | b'}' | b'*' => out.extend([b'}', byte ^ 0x20]),
+            _ => out.push(*byte),
+        }
+    }
+}
+
+/// The bytes that `body` stands for; a `}` at the very end stands for nothing.
+pub fn unescape(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len());
+    let mut bytes = body.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'}' => out.extend(bytes.next().map(|escaped| escaped ^ 0x20)),
+            _ => out.push(*byte),
+        }
+    }
+    out
+}
+
+/// The value of a hexadecimal digit.
+pub fn hex_digit(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).map(|value| value as u8)
+}
+
+/// The number that `digits` spell; `None` when they are none, or more than a number holds.
+pub fn hex_number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u64::from(hex_digit(*digit)?)))
+}
+
+/// The bytes that pairs of `digits` spell.
+pub fn hex_bytes(digits: &[u8]) -> Option<Vec<u8>> {
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits.chunks_exact(2).map(|pair| Some(hex_digit(pair[0])? << 4 | hex_digit(pair[1])?)).collect()
+}
+
+/// `bytes` as pairs of digits.
+pub fn to_hex(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 * bytes.len());
+    bytes.iter().for_each(|byte| push_hex_byte(&mut out, *byte));
+    out
+}
+
+fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(bytes: &[u8]) -> Vec<Event> {
+        let mut framer = Framer::default();
+        bytes.iter().filter_map(|byte| framer.push(*byte)).collect()
+    }
+
+    fn sound(body: &[u8]) -> Event {
+        Event::Packet { body: body.to_vec(), is_sound: true }
+    }
+
+    #[test]
+    fn cuts_packets_out_of_junk() {
+        assert_eq!(events(b"junk$g#67+-\x03"), [sound(b"g"), Event::Ack, Event::Nack, Event::Interrupt]);
+        assert_eq!(events(b"$?#3F"), [sound(b"?")]);
+        assert_eq!(events(b"$m0,4$g#67"), [sound(b"g")]);
+        assert_eq!(events(b"$g#$g#67"), [sound(b"g")]);
+    }
+
+    #[test]
+    fn notices_bad_checksums() {
+        let unsound = Event::Packet { body: b"g".to_vec(), is_sound: false };
+        assert_eq!(events(b"$g#00").first(), Some(&unsound));
+        assert_eq!(events(b"$g#zz"), [unsound]);
+    }
+
+    #[test]
+    fn drops_packets_that_are_too_long() {
+        let mut bytes = vec![b'A'; PACKET_BYTES + 1];
+        bytes.insert(0, b'$');
+        bytes.extend(b"#00$g#67");
+        assert_eq!(events(&bytes), [Event::TooLong, sound(b"g")]);
+    }
+
+    #[test]
+    fn shortens_runs() {
+        let check = |body: &[u8], framed: &[u8]| assert_eq!(frame(body)[1..frame(body).len() - 3], *framed);
+        check(b"000", b"000");
+        check(b"0000", b"0* ");
+        check(b"00000000", b"0*\"00");
+        check(&[b'x'; 98], b"x*~");
+        check(b"}]]]]]", b"}]]* ");
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        let all: Vec<u8> = (0..=255).collect();
+        let mut escaped = Vec::new();
+        escape(&all, &mut escaped);
+        assert_eq!(unescape(&escaped), all);
+        assert_eq!(unescape(b"ab}"), b"ab");
+    }
+}

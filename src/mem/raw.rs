@@ -1,0 +1,129 @@
+//! The host memory behind guest memory: one reserved mapping of 4 GiB.
+//!
+//! The host gives the mapping zeroed memory where something is first stored, so that a guest costs
+//! what it touches (MEM-8), and every guest address has a place: no access needs a bounds check.
+
+use std::cell::Cell;
+
+use memmap2::{MmapMut, MmapOptions};
+
+/// Words in the address space.
+pub const WORD_COUNT: usize = 1 << 30;
+
+/// Every word of the guest's address space.
+pub type Words = [u32; WORD_COUNT];
+
+/// The same memory as words, half-words and bytes, for one thread that needs all three at once.
+#[derive(Clone, Copy)]
+pub struct Views<'a> {
+    words: &'a [Cell<u32>; WORD_COUNT],
+    halves: &'a [Cell<u16>; 2 * WORD_COUNT],
+    bytes: &'a [Cell<u8>; 4 * WORD_COUNT],
+}
+
+/// On a big-endian host, words keep their value and the order of their parts turns around (MEM-1).
+const HALF_SWAP: usize = if cfg!(target_endian = "big") { 1 } else { 0 };
+const BYTE_SWAP: usize = if cfg!(target_endian = "big") { 3 } else { 0 };
+
+impl<'a> Views<'a> {
+    /// The word that holds `addr`.
+    #[inline]
+    pub fn word(self, addr: u32) -> &'a Cell<u32> {
+        &self.words[(addr >> 2) as usize]
+    }
+
+    /// The half-word that holds `addr`.
+    #[inline]
+    pub fn half(self, addr: u32) -> &'a Cell<u16> {
+        &self.halves[(addr >> 1) as usize ^ HALF_SWAP]
+    }
+
+    /// The byte at `addr`.
+    #[inline]
+    pub fn byte(self, addr: u32) -> &'a Cell<u8> {
+        &self.bytes[addr as usize ^ BYTE_SWAP]
+    }
+}
+
+/// Zeroed host memory for the whole address space.
+pub struct Ram {
+    map: MmapMut,
+}
+
+impl Ram {
+    /// Reserves the address space; every word is 0.
+    ///
+    /// # Panics
+    /// When the host refuses the reservation: it has no 4 GiB of address space for this process.
+    pub fn new() -> Ram {
+        let map = MmapOptions::new().len(WORD_COUNT * 4).no_reserve_swap().map_anon();
+        let map = map.unwrap_or_else(|error| panic!("the host refuses to reserve 4 GiB of address space: {error}"));
+        Ram { map }
+    }
+
+    /// The words.
+    #[inline]
+    #[expect(unsafe_code, reason = "the check that a safe cast repeats at every access")]
+    pub fn words(&self) -> &Words {
+        // SAFETY: `new` made the mapping 4 * WORD_COUNT bytes long, and nothing changes its length; it starts at a
+        // page of the host, so it is aligned for words; it was zeroed, and every word is a valid `u32`. The
+        // reference borrows `self`, which owns the mapping.
+        unsafe { &*self.map.as_ptr().cast::<Words>() }
+    }
+
+    /// The words, to change.
+    #[inline]
+    #[expect(unsafe_code, reason = "the check that a safe cast repeats at every access")]
+    pub fn words_mut(&mut self) -> &mut Words {
+        // SAFETY: as in `words`; `self` is borrowed mutably, so the reference is the only one.
+        unsafe { &mut *self.map.as_mut_ptr().cast::<Words>() }
+    }
+
+    /// The words, half-words and bytes, each of which can be changed through the others.
+    #[inline]
+    #[expect(unsafe_code, reason = "no safe cast shares memory between cells of different widths")]
+    pub fn views(&mut self) -> Views<'_> {
+        let start = self.map.as_mut_ptr();
+        // SAFETY: each pointer covers the mapping of 4 * WORD_COUNT bytes, aligned as in `words`, and every bit
+        // pattern is valid in each width. All three are slices of cells, which may be changed while shared;
+        // `Cell` is not `Sync`, so they stay on this thread; `self` is borrowed mutably for as long, so nothing
+        // else reads or writes the mapping.
+        unsafe { Views { words: &*start.cast(), halves: &*start.cast(), bytes: &*start.cast() } }
+    }
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("lockstep reserves the guest's 4 GiB at once: build it for a host with 64-bit addresses");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cast agrees with its safe twin: what one writes, the other reads, at both ends.
+    #[test]
+    fn words_are_the_mapping() {
+        let mut ram = Ram::new();
+        ram.words_mut()[0] = 0x0403_0201;
+        ram.words_mut()[WORD_COUNT - 1] = 0x0807_0605;
+        let bytes = WORD_COUNT * 4;
+        assert_eq!(ram.map.len(), bytes);
+        assert_eq!(u32::from_ne_bytes(ram.map[..4].try_into().unwrap()), 0x0403_0201);
+        assert_eq!(u32::from_ne_bytes(ram.map[bytes - 4..].try_into().unwrap()), 0x0807_0605);
+        ram.map[4..8].copy_from_slice(&7u32.to_ne_bytes());
+        assert_eq!(ram.words()[1], 7);
+    }
+
+    /// MEM-1: the views agree with shifts of the word, in both directions.
+    #[test]
+    fn views_are_little_endian() {
+        let mut ram = Ram::new();
+        let views = ram.views();
+        views.word(8).set(0x0403_0201);
+        let bytes = [8, 9, 10, 11].map(|addr| views.byte(addr).get());
+        assert_eq!((bytes, views.half(8).get(), views.half(10).get()), ([1, 2, 3, 4], 0x0201, 0x0403));
+        views.byte(u32::MAX).set(0xaa);
+        views.half(u32::MAX - 3).set(0xbbcc);
+        assert_eq!(views.word(u32::MAX).get(), 0xaa00_bbcc);
+        assert_eq!(ram.words()[WORD_COUNT - 1], 0xaa00_bbcc);
+    }
+}
