@@ -147,14 +147,14 @@ pub fn fill(input: [F; CELLS], count: u32) -> Poseidon2Row<F> {
 }
 
 fn fill_full(row: &mut Poseidon2Row<F>, state: &mut [Expr<F>; CELLS], full: usize, round: usize) {
-    for i in 0..CELLS {
-        let x = state[i].0 + F::from_u32(constant(round, i));
+    for (i, cell) in state.iter_mut().enumerate() {
+        let x = cell.0 + F::from_u32(constant(round, i));
         row.cube[full * CELLS + i] = x.cube();
-        state[i] = Expr(x.cube().square() * x);
+        *cell = Expr(x.cube().square() * x);
     }
     external(state);
-    for i in 0..CELLS {
-        row.state[full * CELLS + i] = state[i].0;
+    for (i, cell) in state.iter().enumerate() {
+        row.state[full * CELLS + i] = cell.0;
     }
 }
 

@@ -104,10 +104,11 @@ impl Shift {
             };
             let parts = [from(0), from(1), from(2), from(3)];
             let flags = [by_any.not(), by[0].clone(), by[1].clone(), by[2].clone()];
-            let pick = |side: fn(&(Expr<B::Raw>, Expr<B::Raw>)) -> &Expr<B::Raw>| {
-                Expr::sum(parts.iter().zip(&flags).map(|(part, flag)| flag * side(part)))
-            };
-            (pick(|part| &part.0), pick(|part| &part.1))
+            let chosen = || parts.iter().zip(&flags);
+            (
+                Expr::sum(chosen().map(|(part, flag)| flag * &part.0)),
+                Expr::sum(chosen().map(|(part, flag)| flag * &part.1)),
+            )
         };
         let y: [_; 4] = std::array::from_fn(choose);
         for i in 0..2 {
