@@ -40,6 +40,8 @@ columns! {
         sign,
         /// The sign in an arithmetic shift, else 0.
         fill,
+        /// What the sign adds to the highest byte of a right shift; a column keeps the degree at 3.
+        spill,
         /// The half-words of the result.
         a[2],
     }
@@ -50,7 +52,7 @@ chip!(Shift, "shift", ShiftRow);
 impl Shift {
     fn constrain<B: Builder>(b: &mut B, row: ShiftRow<Expr<B::Raw>>) {
         let ShiftRow { step, is_sll, is_srl, is_sra, is_immediate, rd, rs1, rs2, c, a, .. } = &row;
-        let ShiftRow { high, low, bit, by, power, multiplier, sign, fill, .. } = &row;
+        let ShiftRow { high, low, bit, by, power, multiplier, sign, fill, spill, .. } = &row;
         let real = &super::one_hot(b, [is_sll, is_srl, is_sra]);
         let is_right = &(is_srl + is_sra);
         b.boolean("is_immediate is boolean", is_immediate.clone());
@@ -89,12 +91,15 @@ impl Shift {
         }
         super::sign_bit(b, real, &word[1], sign);
         b.zero("only an arithmetic shift fills with the sign", is_sra * sign - fill);
+        // The upper bits of the byte 0xff, shifted in: 256 - 2^(8 - bits).
+        b.known(spill.clone(), 256);
+        b.zero("the sign spills into the highest byte", fill * (-multiplier.clone() + 256) - spill);
         // Behind the highest byte of a right shift come bytes 0xff if the sign fills.
         let zero = Expr::zero;
         let left: [_; 4] = std::array::from_fn(|j| if j == 0 { low[0].clone() } else { &low[j] + &high[j - 1] });
         let right: [_; 4] = std::array::from_fn(|j| match low.get(j + 1) {
             Some(low) => &high[j] + low,
-            None => &high[j] + fill * (-multiplier.clone() + 256),
+            None => &high[j] + spill,
         });
         let choose = |j: usize| {
             let from = |k: usize| {

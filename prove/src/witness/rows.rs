@@ -215,6 +215,7 @@ pub fn shift(event: Event) -> ShiftRow<F> {
         multiplier: cell(multiplier),
         sign: cell(x >> 31),
         fill: is_sra * cell(x >> 31),
+        spill: is_sra * cell((x >> 31) * (256 - multiplier)),
         a: halves(event.rd.new),
     }
 }
