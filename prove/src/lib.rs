@@ -1,2 +1,26 @@
-//! Proofs of Lockstep runs.
+//! Proofs of Lockstep runs: chips, witness, the STARK, claims and receipts.
+//!
+//! docs/proving.md says what a proof states, and what it does not state yet.
 #![forbid(unsafe_code)]
+#![recursion_limit = "256"]
+
+pub mod air;
+pub mod backend;
+#[cfg(feature = "prover")]
+pub mod check;
+pub mod chips;
+pub mod claim;
+pub mod config;
+pub mod expr;
+mod key;
+pub mod machine;
+pub mod pages;
+#[cfg(feature = "prover")]
+pub mod prover;
+pub mod receipt;
+#[cfg(feature = "prover")]
+pub mod segment;
+pub mod statics;
+pub mod verifier;
+#[cfg(feature = "prover")]
+pub mod witness;

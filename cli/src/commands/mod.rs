@@ -7,8 +7,14 @@ mod formal;
 mod gdb;
 mod image_id;
 mod init_vscode;
+#[cfg(feature = "verify")]
+mod inspect;
+#[cfg(feature = "prove")]
+mod prove;
 mod run;
 mod trace;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::process::ExitCode;
 
@@ -33,6 +39,15 @@ pub enum Command {
     Trace(trace::Args),
     /// Print the image ID of a program, as RISC Zero computes it
     ImageId(image_id::Args),
+    /// Prove a run
+    #[cfg(feature = "prove")]
+    Prove(prove::Args),
+    /// Verify a receipt
+    #[cfg(feature = "verify")]
+    Verify(verify::Args),
+    /// Show what a receipt claims
+    #[cfg(feature = "verify")]
+    Inspect(inspect::Args),
     /// Run the official tests on every engine
     Conformance(conformance::Args),
     /// Prove that the emulator's instructions equal the specification
@@ -50,6 +65,12 @@ impl Command {
             Command::InitVscode(args) => init_vscode::run(args),
             Command::Trace(args) => trace::run(args),
             Command::ImageId(args) => image_id::run(args),
+            #[cfg(feature = "prove")]
+            Command::Prove(args) => prove::run(args),
+            #[cfg(feature = "verify")]
+            Command::Verify(args) => verify::run(args),
+            #[cfg(feature = "verify")]
+            Command::Inspect(args) => inspect::run(args),
             Command::Conformance(args) => conformance::run(args),
             Command::Formal(args) => formal::run(args),
         }

@@ -1,0 +1,125 @@
+//! The chips as Plonky3 sees them.
+
+use p3_air::{Air, AirBuilder, BaseAir, WindowAccess};
+use p3_field::PrimeCharacteristicRing;
+use p3_lookup::{Count, InteractionBuilder};
+use p3_matrix::dense::RowMajorMatrix;
+
+use crate::air::{Builder, Bus, Chip, F, Fixed, Times};
+use crate::chips::tables::{HALF_FACTS, OPCODE_FACTS};
+use crate::expr::Expr;
+use crate::machine::AnyChip;
+
+/// A chip with its fixed columns, if they are wanted.
+#[derive(Clone)]
+pub struct ChipAir {
+    chip: AnyChip,
+    fixed_width: usize,
+    fixed: Option<RowMajorMatrix<F>>,
+}
+
+impl ChipAir {
+    /// `chip` as the prover needs it.
+    pub fn for_prover(chip: AnyChip) -> ChipAir {
+        let fixed = chip.fixed().map(|Fixed { width, cells }| RowMajorMatrix::new(cells, width));
+        ChipAir { chip, fixed_width: fixed.as_ref().map_or(0, |fixed| fixed.width), fixed }
+    }
+
+    /// `chip` as the verifier needs it: the fixed columns are known by their commitment.
+    pub fn for_verifier(chip: AnyChip) -> ChipAir {
+        ChipAir { chip, fixed_width: fixed_width(chip), fixed: None }
+    }
+}
+
+/// The number of fixed columns of `chip`.
+pub fn fixed_width(chip: AnyChip) -> usize {
+    match chip {
+        AnyChip::Halves => HALF_FACTS,
+        AnyChip::Opcodes => OPCODE_FACTS,
+        _ => 0,
+    }
+}
+
+impl BaseAir<F> for ChipAir {
+    fn width(&self) -> usize {
+        self.chip.width()
+    }
+
+    fn preprocessed_trace(&self) -> Option<RowMajorMatrix<F>> {
+        self.fixed.clone()
+    }
+
+    fn preprocessed_width(&self) -> usize {
+        self.fixed_width
+    }
+
+    fn main_next_row_columns(&self) -> Vec<usize> {
+        if self.chip.reads_next() { (0..self.chip.width()).collect() } else { Vec::new() }
+    }
+
+    fn preprocessed_next_row_columns(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    fn num_public_values(&self) -> usize {
+        self.chip.publics()
+    }
+}
+
+impl<AB: InteractionBuilder + AirBuilder<F = F>> Air<AB> for ChipAir {
+    fn eval(&self, builder: &mut AB) {
+        let main = builder.main();
+        self.chip.eval(&mut Adapter { inner: builder, main });
+    }
+}
+
+/// Our builder over Plonky3's.
+struct Adapter<'a, AB: AirBuilder> {
+    inner: &'a mut AB,
+    main: AB::MainWindow,
+}
+
+impl<AB: InteractionBuilder + AirBuilder<F = F>> Builder for Adapter<'_, AB> {
+    type Raw = AB::Expr;
+
+    fn local(&self, column: usize) -> Expr<AB::Expr> {
+        Expr(self.main.current(column).expect("a column of the chip").into())
+    }
+
+    fn next(&self, column: usize) -> Expr<AB::Expr> {
+        Expr(self.main.next(column).expect("a column of the chip").into())
+    }
+
+    fn fixed(&self, column: usize) -> Expr<AB::Expr> {
+        Expr(self.inner.preprocessed().current(column).expect("a fixed column of the chip").into())
+    }
+
+    fn public(&self, index: usize) -> Expr<AB::Expr> {
+        Expr(self.inner.public_values()[index].into())
+    }
+
+    fn is_first(&self) -> Expr<AB::Expr> {
+        Expr(self.inner.is_first_row())
+    }
+
+    fn is_last(&self) -> Expr<AB::Expr> {
+        Expr(self.inner.is_last_row())
+    }
+
+    fn is_transition(&self) -> Expr<AB::Expr> {
+        Expr(self.inner.is_transition())
+    }
+
+    fn zero(&mut self, _name: &'static str, value: Expr<AB::Expr>) {
+        self.inner.assert_zero(value.0);
+    }
+
+    fn interact<const N: usize>(&mut self, bus: Bus, times: Times<Expr<AB::Expr>>, tuple: [Expr<AB::Expr>; N]) {
+        let count = match times {
+            Times::Send(Expr(times)) => Count::bounded(times, 1),
+            Times::Receive(Expr(times)) => Count::bounded(-times, 1),
+            Times::Provide(Expr(times)) => Count::provided(AB::Expr::ZERO - times),
+        };
+        self.inner.push_interaction(bus.name(), tuple.map(|cell| cell.0), count);
+    }
+}

@@ -1,0 +1,181 @@
+//! The verifier: decides whether a receipt's proof shows its claim. It never panics and it runs no
+//! prover code.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use p3_batch_stark::{BatchProof, CommonData, verify_batch};
+
+use crate::air::{Chip, F};
+use crate::backend::ChipAir;
+use crate::chips::tables::{HALF_ROWS, MAX_LOG_TIMES};
+use crate::claim::Claim;
+use crate::config::{Config, MAX_LOG_ROWS, MIN_LOG_ROWS, config};
+use crate::key;
+use crate::machine::AnyChip;
+use crate::receipt::{FormatError, Receipt, VERSION};
+
+/// A proof as Plonky3 has it.
+pub type Proof = BatchProof<Config>;
+
+/// Why a receipt is rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VerifyError {
+    /// The bytes are no receipt.
+    Format(FormatError),
+    /// A field of the claim is out of its range.
+    Claim,
+    /// The image is another one than was asked for.
+    ImageId {
+        /// What was asked for.
+        expected: [u8; 32],
+        /// What the claim begins with.
+        found: [u8; 32],
+    },
+    /// The set of chips lacks one that every proof has, or names one that does not exist.
+    Chips(u64),
+    /// The proof's bytes are not a proof.
+    Proof,
+    /// A chip has a number of rows that it may not have.
+    Rows {
+        /// The chip.
+        chip: &'static str,
+        /// log2 of the rows.
+        log_rows: usize,
+    },
+    /// The proof does not show the claim: what Plonky3's verifier says.
+    Rejected(String),
+    /// Plonky3's verifier panicked: the proof is malformed in a way it does not expect.
+    Panicked,
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VerifyError::Format(error) => error.fmt(f),
+            VerifyError::Claim => write!(f, "the claim has a field out of its range"),
+            VerifyError::ImageId { expected, found } => {
+                write!(f, "the receipt is for image {}, not {}", hex(found), hex(expected))
+            }
+            VerifyError::Chips(mask) => write!(f, "the proof has the chips {mask:#x}, which no proof has"),
+            VerifyError::Proof => write!(f, "the proof is not well-formed"),
+            VerifyError::Rows { chip, log_rows } => write!(f, "the chip {chip} cannot have 2^{log_rows} rows"),
+            VerifyError::Rejected(why) => write!(f, "the proof does not show the claim: {why}"),
+            VerifyError::Panicked => write!(f, "the proof does not show the claim: it is malformed"),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+impl From<FormatError> for VerifyError {
+    fn from(error: FormatError) -> Self {
+        VerifyError::Format(error)
+    }
+}
+
+/// `bytes` in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Verifies the receipt in `bytes` for the image with ID `image_id`; returns its claim.
+///
+/// # Errors
+/// [`VerifyError`]: why the receipt shows nothing about that image.
+pub fn verify(bytes: &[u8], image_id: &[u8; 32]) -> Result<Claim, VerifyError> {
+    let receipt = Receipt::from_bytes(bytes)?;
+    verify_receipt(&receipt)?;
+    let found = receipt.claim.image_id();
+    if found != *image_id {
+        return Err(VerifyError::ImageId { expected: *image_id, found });
+    }
+    Ok(receipt.claim)
+}
+
+/// Verifies that the proof of `receipt` shows its claim, for whatever image it names.
+///
+/// # Errors
+/// [`VerifyError`]: why it does not.
+pub fn verify_receipt(receipt: &Receipt) -> Result<(), VerifyError> {
+    if !receipt.claim.is_canonical() {
+        return Err(VerifyError::Claim);
+    }
+    let chips = chips(receipt.chips)?;
+    catch_unwind(AssertUnwindSafe(|| verify_proof(receipt, &chips))).unwrap_or(Err(VerifyError::Panicked))
+}
+
+fn verify_proof(receipt: &Receipt, chips: &[AnyChip]) -> Result<(), VerifyError> {
+    let Ok((proof, [])) = postcard::take_from_bytes::<Proof>(&receipt.proof) else {
+        return Err(VerifyError::Proof);
+    };
+    check_rows(chips, &proof.degree_bits)?;
+    let config = config(&statement(&receipt.claim, receipt.chips));
+    let airs: Vec<ChipAir> = chips.iter().map(|chip| ChipAir::for_verifier(*chip)).collect();
+    let common = common_data(&config, &airs, chips, &proof.degree_bits);
+    let publics = publics(chips, &receipt.claim);
+    verify_batch(&config, &airs, &proof, &publics, &common).map_err(|error| VerifyError::Rejected(format!("{error:?}")))
+}
+
+/// What the transcript begins with: everything that a proof is about and that is not in it.
+pub fn statement(claim: &Claim, chips: u64) -> Vec<u8> {
+    let claim = postcard::to_stdvec(claim).expect("a claim has no map of unknown length");
+    [b"lockstep segment", &VERSION.to_le_bytes()[..], &chips.to_le_bytes(), &claim].concat()
+}
+
+/// The chips without which nothing is bound: a proof has them, whatever it runs.
+const ALWAYS: [AnyChip; 8] = [
+    AnyChip::Boundary,
+    AnyChip::Decode,
+    AnyChip::Page,
+    AnyChip::Tree,
+    AnyChip::Poseidon2,
+    AnyChip::Halves,
+    AnyChip::Numbers,
+    AnyChip::Opcodes,
+];
+
+/// Whether every proof has `chip`.
+pub fn is_always(chip: AnyChip) -> bool {
+    ALWAYS.contains(&chip)
+}
+
+/// The chips that `mask` names.
+fn chips(mask: u64) -> Result<Vec<AnyChip>, VerifyError> {
+    let chips: Vec<AnyChip> = AnyChip::ALL.into_iter().filter(|chip| mask >> *chip as u64 & 1 == 1).collect();
+    let is_complete = ALWAYS.iter().all(|chip| chips.contains(chip));
+    if !is_complete || mask >> AnyChip::ALL.len() != 0 {
+        return Err(VerifyError::Chips(mask));
+    }
+    Ok(chips)
+}
+
+/// The public values of each chip.
+pub fn publics(chips: &[AnyChip], claim: &Claim) -> Vec<Vec<F>> {
+    chips.iter().map(|chip| if chip.publics() == 0 { Vec::new() } else { claim.publics() }).collect()
+}
+
+fn check_rows(chips: &[AnyChip], log_rows: &[usize]) -> Result<(), VerifyError> {
+    if chips.len() != log_rows.len() {
+        return Err(VerifyError::Proof);
+    }
+    for (chip, &log_rows) in chips.iter().zip(log_rows) {
+        let is_allowed = match chip {
+            AnyChip::Halves => 1 << log_rows.min(63) == HALF_ROWS,
+            AnyChip::Opcodes => log_rows == 10,
+            AnyChip::Numbers => (MIN_LOG_ROWS..=MAX_LOG_TIMES).contains(&log_rows),
+            _ => (MIN_LOG_ROWS..=MAX_LOG_ROWS).contains(&log_rows),
+        };
+        if !is_allowed {
+            return Err(VerifyError::Rows { chip: chip.name(), log_rows });
+        }
+    }
+    Ok(())
+}
+
+/// What the verifier knows of the chips: their lookups, and the commitment to the fixed columns.
+fn common_data(config: &Config, airs: &[ChipAir], chips: &[AnyChip], log_rows: &[usize]) -> CommonData<Config> {
+    let data = p3_batch_stark::ProverData::from_airs_and_degrees(config, airs, log_rows);
+    let lookups = data.expect("there are no fixed columns to commit to").common.lookups;
+    CommonData::new(Some(key::fixed_columns(chips)), lookups)
+}
