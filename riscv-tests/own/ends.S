@@ -12,7 +12,7 @@
 # case write_1025: fault environment-call-from-machine-mode 1025 machine
 # case write_from_null: fault environment-call-from-machine-mode 0 machine
 # case write_below_user: fault environment-call-from-machine-mode 0x0000ffff machine
-# case write_into_system: fault environment-call-from-machine-mode 0xfefffffd machine
+# case write_into_system: fault environment-call-from-machine-mode 0xfffefffd machine
 # case read_into_registers: fault environment-call-from-machine-mode 0xffff0000 machine
 # case read_wraps: fault environment-call-from-machine-mode 0xfffffffe machine
 # case load_null: fault load-access-fault 0 machine
@@ -91,7 +91,7 @@ user:
 #elif defined(CASE_write_below_user)
         SERVICE WRITE, 1, 0x0000ffff, 2
 #elif defined(CASE_write_into_system)
-        SERVICE WRITE, 1, 0xfefffffd, 4
+        SERVICE WRITE, 1, 0xfffefffd, 4
 #elif defined(CASE_read_into_registers)
         SERVICE READ, 0, 0xffff0000, 4
 #elif defined(CASE_read_wraps)

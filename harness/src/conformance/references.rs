@@ -21,10 +21,14 @@ pub struct ReferenceColumn {
     version: Result<String, String>,
 }
 
-/// Every reference that can run step by step, present or not.
+/// Every reference that can run the matrix step by step, present or not.
+///
+/// QEMU is left to `lockstep trace --diff qemu`: over its gdbstub it makes a few thousand steps a second, and it
+/// does not let a test go on behind a trap of its own. The simulators that only leave a log are left to it, too.
 pub fn all() -> Vec<ReferenceColumn> {
     machines::all()
         .into_iter()
+        .filter(|machine| machines::STEPPABLE.contains(&machine.name) && machine.name != "qemu")
         .map(|machine| ReferenceColumn { name: machine.name, version: machine.version })
         .collect()
 }
