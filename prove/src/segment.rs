@@ -1,7 +1,7 @@
 //! A segment: a machine, the steps it made from there, and how that ended.
 
-use lockstep::ecall::Host;
 use lockstep::ecall::replay::{Log, Recorder};
+use lockstep::ecall::{Host, Refused};
 use lockstep::exec::{Engine, Exit, Step, Until};
 use lockstep::hart::Machine;
 use lockstep::trace::Retired;
@@ -45,5 +45,13 @@ impl Host for Through<'_> {
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
         self.0.write(order, fd, bytes)
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        self.0.read_for(machine, fd, bytes)
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        self.0.write_for(machine, fd, bytes)
     }
 }

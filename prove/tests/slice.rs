@@ -7,7 +7,7 @@ use lockstep_prove::claim::End;
 use lockstep_prove::prover::prove;
 use lockstep_prove::segment::Segment;
 use lockstep_prove::verifier::verify;
-use lockstep_prove::witness::Witness;
+use lockstep_prove::witness::{Witness, WitnessError};
 
 fn checked(segment: &Segment) -> Witness {
     let witness = Witness::of(segment).unwrap_or_else(|error| panic!("{error}"));
@@ -35,4 +35,16 @@ fn a_proof_verifies() {
     let receipt = prove(&segment, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"));
     let claim = verify(&receipt.to_bytes(), &receipt.claim.image_id()).unwrap();
     assert_eq!(claim, receipt.claim);
+}
+
+/// ECALL-5: a service without a chip is refused by name, and by the place where it is asked.
+#[test]
+fn a_service_without_a_chip_is_refused() {
+    let poseidon2 = [&common::set(17, 3)[..], &common::set(11, common::DATA), &common::set(12, common::DATA)].concat();
+    let ecall = common::insn(lockstep::isa::Op::Ecall, 0, 0, 0, 0);
+    let program = [poseidon2, vec![ecall], common::terminate(0)].concat();
+    let segment = common::run(&program);
+    let pc = common::START + 4 * 6;
+    let error = Witness::of(&segment).err();
+    assert_eq!(error, Some(WitnessError::Uncovered { pc, what: "a poseidon2, sha2 or bigint ECALL" }));
 }

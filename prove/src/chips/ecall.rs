@@ -1,8 +1,8 @@
 //! Machine ECALLs: terminate, read, write, and the words of a read.
 
+use lockstep::ecall::BUFFER_END;
 use lockstep::ecall::{MAX_IO_BYTES, READ, WRITE};
 use lockstep::isa::{Op, Reg};
-use lockstep::map::SYSTEM_START;
 
 use super::boundary::{HALT, end};
 use super::chip;
@@ -129,7 +129,7 @@ impl Io {
 }
 
 impl<X: p3_field::PrimeCharacteristicRing> IoRow<Expr<X>> {
-    /// ECALL-7: a buffer that is not empty lies in user and kernel memory.
+    /// ECALL-7: a buffer that is not empty lies between the invalid page and the register cells.
     fn buffer<B: Builder<Raw = X>>(&self, b: &mut B, real: &Expr<X>) {
         let IoRow { len, is_empty, len_inverse, last_lo, carry, .. } = self;
         b.boolean("is_empty is boolean", is_empty.clone());
@@ -142,7 +142,7 @@ impl<X: p3_field::PrimeCharacteristicRing> IoRow<Expr<X>> {
         b.half(filled.clone(), last_lo.clone());
         b.integer_zero("last byte", &filled * (lo + len - 1 - last_lo - carry * 0x10000));
         b.half(filled.clone(), hi - 1);
-        b.half(filled, -(hi + carry) + ((SYSTEM_START >> 16) - 1));
+        b.half(filled, -(hi + carry) + ((BUFFER_END >> 16) - 1));
     }
 
     /// A read that delivers bytes fills words.

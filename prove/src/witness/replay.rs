@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lockstep::ecall::replay::Answer;
-use lockstep::ecall::{READ, TERMINATE};
+use lockstep::ecall::{READ, TERMINATE, WRITE};
 use lockstep::hart::Machine;
 use lockstep::isa::{Class, Format, Insn, Op, Reg, decode};
 use lockstep::map::{self, Mode};
@@ -300,8 +300,7 @@ impl<'a> Replay<'a> {
             return Ok(());
         }
         if insn.op == Op::Ecall {
-            self.call(event, step.order, segment);
-            return Ok(());
+            return self.call(event, step, segment);
         }
         let event = self.operate(event, step);
         self.events.entry(Family::of(insn.op)).or_default().push(event);
@@ -358,14 +357,21 @@ impl<'a> Replay<'a> {
     }
 
     /// A machine ECALL.
-    fn call(&mut self, event: Event, order: u64, segment: &Segment) {
+    ///
+    /// # Errors
+    /// [`WitnessError::Uncovered`] for a service that has no chip yet (ECALL-5).
+    fn call(&mut self, event: Event, step: &Retired, segment: &Segment) -> Result<(), WitnessError> {
+        let order = step.order;
         let register = |reg: Reg| file(event.mode) + reg.index() as u32;
         let t = event.ts + RS1;
         let a7 = self.read(register(Reg::A7), t);
         if a7.old == TERMINATE {
             let a0 = self.read(register(Reg::A0), t);
             self.calls.push(Call { event, a7, a0, a1: Access::default(), a2: Access::default() });
-            return;
+            return Ok(());
+        }
+        if ![READ, WRITE].contains(&a7.old) {
+            return Err(WitnessError::Uncovered { pc: step.pc, what: "a poseidon2, sha2 or bigint ECALL" });
         }
         let (a1, a2) = (self.read(register(Reg::A1), t), self.read(register(Reg::A2), t));
         let count = match segment.log.get(&order) {
@@ -378,6 +384,7 @@ impl<'a> Replay<'a> {
         }
         let a0 = self.write(register(Reg::A0), count, event.ts + RD);
         self.calls.push(Call { event, a7, a0, a1, a2 });
+        Ok(())
     }
 
     /// The words that `bytes` fill from `addr` on.
