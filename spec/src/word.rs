@@ -78,7 +78,7 @@ pub trait Word: Clone {
         Self::constant(1).when(condition, Self::constant(0))
     }
 
-    /// The bits `high` down to `low`, moved to the bottom: the manual's inst[high:low].
+    /// The bits `high` down to `low`, moved to the bottom: the manual's `inst[high:low]`.
     fn field(self, high: u32, low: u32) -> Self {
         self.lshr(Self::constant(low)).zext(high - low + 1)
     }
