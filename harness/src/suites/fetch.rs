@@ -23,11 +23,19 @@ pub fn package(root: &Path, package: &Package) -> Result<PathBuf, Error> {
     let downloads = cache(root).join("packages");
     fs::create_dir_all(&downloads).map_err(|error| Error::file(&downloads, error))?;
     let file = downloads.join(&package.file);
+    let _alone = lock(&file.with_extension("lock"))?;
     if !file.is_file() {
         download(package, &downloads)?;
     }
     check(package, &file)?;
     unpack(package, &file, &cache(root).join("files").join(&package.sha256))
+}
+
+/// Waits until nobody else, thread or process, gets the same package; the lock ends with the file's handle.
+fn lock(path: &Path) -> Result<fs::File, Error> {
+    let file = fs::File::create(path).map_err(|error| Error::file(path, error))?;
+    file.lock().map_err(|error| Error::file(path, error))?;
+    Ok(file)
 }
 
 /// A download may be slow; an hour-long one has failed.
