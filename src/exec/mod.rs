@@ -7,6 +7,7 @@
 mod any;
 mod block;
 mod block_code;
+mod block_ops;
 mod block_run;
 #[cfg(feature = "jit")]
 mod jit;
