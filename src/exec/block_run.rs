@@ -4,7 +4,7 @@ use super::block_code::{BlockId, BlockOp, Cache, Code, NO_BLOCK};
 use super::ops;
 use crate::hart::Machine;
 use crate::map::{self, Addr, Mode, SINK_INDEX};
-use crate::mem::{PageNo, Views, note};
+use crate::mem::{Bounds, PageNo, Views, note};
 
 /// Why the loop returned. The machine is up to date, pc at the next instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(super) fn run<const HEAT: bool>(
     let Cache { ops, blocks, jumps, regs, .. } = cache;
     let (ops, blocks, regs) = (ops.as_slice(), blocks.as_mut_slice(), &mut **regs);
     regs[..=SINK_INDEX].copy_from_slice(machine.hart.file(mode));
+    let watched = machine.mem.watched_bounds();
     let (views, notes) = machine.mem.parts_mut();
     let (span, may_store) = (plain_span(mode), note::may_store(mode));
     let mut left = budget;
@@ -89,7 +90,9 @@ pub(super) fn run<const HEAT: bool>(
             macro_rules! store {
                 ($width:expr, $op:expr, $skip:expr, $write:expr) => {{
                     let addr = ops::effective_address(regs[$op.rs1 as usize], $op.imm);
-                    if notes[PageNo::of(addr).index()] & may_store == 0 || !addr.is_multiple_of($width) {
+                    let notes = notes[PageNo::of(addr).index()];
+                    let is_aligned = addr.is_multiple_of($width);
+                    if notes & may_store == 0 && !is_beside(notes, mode, watched, addr, $width) || !is_aligned {
                         leave!($skip);
                     }
                     $write(views, addr, regs[$op.rs2 as usize]);
@@ -317,6 +320,12 @@ pub(super) const fn plain_span(mode: Mode) -> u32 {
         Mode::User => map::KERNEL_START - map::USER_START,
         Mode::Machine => map::MACHINE_REGS - map::USER_START,
     }
+}
+
+/// Whether a store to a watched page needs no preparation, because it misses what is watched.
+#[cold]
+fn is_beside(notes: u8, mode: Mode, watched: Bounds, addr: Addr, width: u32) -> bool {
+    notes & note::may_store_beside(mode) != 0 && watched.miss(addr, addr + (width - 1))
 }
 
 /// Whether a load of `WIDTH` bytes may go straight to memory: MEM-3 and MAP-5 in one comparison,
