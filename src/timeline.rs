@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::ecall::replay::Recorder;
 use crate::ecall::{Host, Refused};
-use crate::exec::{Engine, Exit, Step, Until};
+use crate::exec::{AnyEngine, Engine, Exit, Step, Until};
 use crate::hart::Machine;
 use crate::mem::{PAGE_BYTES, PageNo, SavedPage};
 use crate::snapshot::{Mark, PAGE_COST_BYTES, undo, union};
@@ -24,7 +24,9 @@ use crate::trace::Sink;
 /// A run with its past.
 pub struct Timeline {
     machine: Machine,
-    engine: Step,
+    engine: AnyEngine,
+    /// For runs so short that entering translated code costs more than it saves.
+    step: Step,
     host: Recorder<Rewindable>,
     /// The points kept, in order; the first is the beginning of the run and stays.
     marks: Vec<Mark>,
@@ -37,7 +39,9 @@ pub struct Timeline {
     used_bytes: usize,
 }
 
-/// Steps between two marks when the run goes where it was never before: some 30 ms.
+/// Steps of a run that is short.
+const SHORT_STEPS: u64 = 64;
+/// Steps between two marks when the run goes where it was never before: some 30 ms of the plain engine.
 const INTERVAL_STEPS: u64 = 4 << 20;
 /// Steps between two marks that the first replay of an interval makes: some 2 ms.
 const FINE_STEPS: u64 = 256 << 10;
@@ -56,7 +60,8 @@ impl Timeline {
         let used_bytes = first.bytes();
         let host = Recorder::new(Rewindable { host, reads: BTreeMap::new(), again: BTreeMap::new() });
         let frontier = machine.hart.instructions;
-        Timeline { machine, engine: Step::new(), host, marks: vec![first], at: 0, frontier, budget_bytes, used_bytes }
+        let (engine, step) = (AnyEngine::default(), Step::new());
+        Timeline { machine, engine, step, host, marks: vec![first], at: 0, frontier, budget_bytes, used_bytes }
     }
 
     /// The machine as it is now.
@@ -88,7 +93,7 @@ impl Timeline {
     pub fn run(&mut self, until: Until<'_>, sink: &mut impl Sink) -> Exit {
         loop {
             let pause = self.next_pause().min(until.order);
-            let exit = self.engine.run(&mut self.machine, &mut self.host, Until { order: pause, ..until }, sink);
+            let exit = self.execute(Until { order: pause, ..until }, sink);
             self.arrive();
             if exit != Exit::Order || self.now() >= until.order {
                 return exit;
@@ -97,6 +102,14 @@ impl Timeline {
             if until.breakpoints.is_some_and(|set| set.contains(&self.machine.hart.pc)) {
                 return Exit::Breakpoint;
             }
+        }
+    }
+
+    /// Runs the engine that suits.
+    fn execute(&mut self, until: Until<'_>, sink: &mut impl Sink) -> Exit {
+        match until.order.saturating_sub(self.now()) {
+            0..SHORT_STEPS => self.step.run(&mut self.machine, &mut self.host, until, sink),
+            _ => self.engine.run(&mut self.machine, &mut self.host, until, sink),
         }
     }
 

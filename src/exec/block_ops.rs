@@ -10,7 +10,7 @@
 use super::block_code::{Block, BlockId, BlockOp, Code, Jumps, NO_BLOCK};
 use super::ops;
 use crate::map::{self, Addr, Mode};
-use crate::mem::{Notes, PageNo, Views};
+use crate::mem::{Bounds, Notes, PageNo, Views, note};
 
 /// The registers while blocks run, behind them room for every index that a `u8` can be.
 pub(super) type Regs = [u32; 256];
@@ -26,6 +26,8 @@ pub(super) struct Core<'m> {
     pub span: u32,
     /// The note of pages that the mode may store to without asking.
     pub may_store: u8,
+    /// What stores to watched pages have to miss.
+    pub watched: Bounds,
     pub mode: Mode,
     pub jumps: &'m Jumps,
     pub blocks: &'m [Block],
@@ -225,6 +227,14 @@ loads! {
     Lhu = 2 |views, addr| views.half(addr).get().into();
 }
 
+impl Core<'_> {
+    /// Whether a store to a watched page needs no preparation, because it misses what is watched.
+    #[cold]
+    fn is_beside(&self, notes: u8, addr: Addr, width: u32) -> bool {
+        notes & note::may_store_beside(self.mode) != 0 && self.watched.miss(addr, addr + (width - 1))
+    }
+}
+
 /// Declares stores: how many bytes, and how a word becomes them.
 macro_rules! stores {
     ($($op:ident = $width:literal $write:expr;)*) => {$(
@@ -234,8 +244,9 @@ macro_rules! stores {
             fn run(core: &mut Core<'_>, regs: &mut Regs, op: &BlockOp) -> bool {
                 let addr = ops::effective_address(regs[op.rs1 as usize], op.imm);
                 let write: fn(Views<'_>, Addr, u32) = $write;
-                let may_store = core.notes[PageNo::of(addr).index()] & core.may_store != 0;
-                let is_plain = may_store && addr.is_multiple_of($width);
+                let notes = core.notes[PageNo::of(addr).index()];
+                let is_plain = addr.is_multiple_of($width)
+                    && (notes & core.may_store != 0 || core.is_beside(notes, addr, $width));
                 if is_plain {
                     write(core.views, addr, regs[op.rs2 as usize]);
                 }
