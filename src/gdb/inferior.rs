@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use gdbstub::common::Signal;
 use gdbstub::target::ext::breakpoints::WatchKind;
 
-use super::{agent, monitor};
+use super::agent;
+use super::ecalls::{Abi, is_called};
+use super::files::Files;
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
-use crate::isa::Reg;
 use crate::map::{Addr, ECALL_VECTOR, MEPC, Mode};
 use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
 use crate::timeline::Timeline;
@@ -23,14 +24,22 @@ pub struct Program {
     pub path: String,
     /// The ELF file.
     pub elf: Vec<u8>,
+    /// What the debugger is to call the kernel's ELF file, and the file, if there is one.
+    pub kernel: Option<(String, Vec<u8>)>,
+    /// How the program asks for its kernel's services.
+    pub abi: Abi,
 }
 
 /// The program being debugged.
 pub struct Inferior {
     /// The run.
     pub timeline: Timeline,
-    /// The file it came from.
-    pub program: Program,
+    /// The files it came from.
+    pub files: Files,
+    /// How the program asks for its kernel's services.
+    pub abi: Abi,
+    /// The points that the user wants to come back to, by name.
+    pub checkpoints: BTreeMap<String, u64>,
     /// Breakpoints, by address.
     pub breakpoints: Breakpoints,
     /// Watchpoints.
@@ -61,6 +70,11 @@ pub struct Inferior {
     pub traces_ecalls: bool,
     /// The user ECALLs to stop at, if any.
     pub catches: Option<Catch>,
+    /// More of them, by name or number: those that `monitor catch-ecall` asked for.
+    pub named_catches: Vec<String>,
+    /// What the run costs in RISC Zero up to a step, if it was counted.
+    #[cfg(feature = "risc0")]
+    pub cost: Option<(u64, Box<crate::risc0::Cost>)>,
     /// The user ECALL whose entry was reported, until its return is.
     caught: Option<Caught>,
 }
@@ -246,9 +260,16 @@ pub fn fault_signal(cause: Cause) -> Signal {
 impl Inferior {
     /// `program`, loaded as `machine`, before its first step; `budget_bytes` of history are kept.
     pub fn new(program: Program, machine: Machine, host: Box<dyn Host>, budget_bytes: usize) -> Inferior {
+        let mut files = Files::default();
+        files.add(&program.path, program.elf, 0);
+        if let Some((path, elf)) = program.kernel {
+            files.add(&path, elf, 0);
+        }
         Inferior {
             timeline: Timeline::new(machine, host, budget_bytes),
-            program,
+            files,
+            abi: program.abi,
+            checkpoints: BTreeMap::new(),
             breakpoints: Breakpoints::default(),
             watchpoints: Vec::new(),
             resumed: None,
@@ -264,6 +285,9 @@ impl Inferior {
             stops_at_exit: false,
             traces_ecalls: false,
             catches: None,
+            named_catches: Vec::new(),
+            #[cfg(feature = "risc0")]
+            cost: None,
             caught: None,
         }
     }
@@ -275,6 +299,10 @@ impl Inferior {
 
     /// Changes the machine; a change in the past makes another future, and the user is told.
     pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
+        #[cfg(feature = "risc0")]
+        {
+            self.cost = None;
+        }
         let (result, has_forked) = self.timeline.edit(change);
         if has_forked {
             let now = self.timeline.now();
@@ -390,6 +418,9 @@ impl Inferior {
         if let Some(stop) = self.breakpoint_not_yet_reported() {
             return Some(stop);
         }
+        if self.is_single_step() {
+            return self.run_steps(1, |_| false);
+        }
         let end = self.timeline.now().saturating_add(steps);
         loop {
             let exit = self.run_until(end);
@@ -425,6 +456,15 @@ impl Inferior {
         None
     }
 
+    /// Whether a debugger that goes on from here means one step. gdb steps on RISC-V by a breakpoint at the next
+    /// instruction, which it believes to be behind an ECALL or MRET.
+    fn is_single_step(&self) -> bool {
+        let hart = &self.machine().hart;
+        let word = self.machine().word(hart.pc);
+        let leaves_mode = word == MRET || self.steps_into_kernel && self.is_at_user_ecall();
+        leaves_mode && self.breakpoints.at.contains_key(&hart.pc.wrapping_add(4))
+    }
+
     fn run_until(&mut self, order: u64) -> Exit {
         let ranges: Vec<WatchRange> = self.watchpoints.iter().map(Watchpoint::range).collect();
         let with_ecalls = self.with_ecall_places();
@@ -434,7 +474,7 @@ impl Inferior {
 
     /// The breakpoints, and where user ECALLs enter the kernel and return, if someone wants to know of them.
     fn with_ecall_places(&self) -> Option<BTreeSet<Addr>> {
-        if self.catches.is_none() && !self.traces_ecalls {
+        if self.catches.is_none() && self.named_catches.is_empty() && !self.traces_ecalls {
             return None;
         }
         let mut addrs = self.breakpoints.addrs.clone();
@@ -455,21 +495,40 @@ impl Inferior {
         if !is_entry || self.caught.is_some_and(|caught| caught.order + 1 == now) {
             return None;
         }
-        let (number, pc) = (hart.file(Mode::User)[Reg::A7.index()], machine.word(MEPC));
+        let (number, pc) = (self.abi.number(machine), machine.word(MEPC));
         if self.traces_ecalls {
-            let text = monitor::describe(machine.hart.file(Mode::User));
+            let text = self.abi.describe(machine);
             self.notices.push(format!("step {}: {text} at {pc:#010x}\n", now - 1));
         }
-        let is_wanted = match self.catches.as_ref()? {
-            Catch::All => true,
-            Catch::Numbers(numbers) => numbers.contains(&number),
-        };
-        if !is_wanted {
+        let (is_caught, is_named) = (self.is_caught(number), self.is_named(number));
+        if !is_caught && !is_named {
             return None;
+        }
+        if !is_caught {
+            self.notices.push(format!("lockstep: about to execute {}\n", self.abi.describe(machine)));
         }
         self.timeline.run_to(now - 1);
         self.caught = Some(Caught { order: now - 1, number, return_to: pc.wrapping_add(4) });
-        Some(Stop::EcallEntry(number))
+        // Without a catchpoint of its own a debugger does not stop at the entry of a system call.
+        Some(if is_caught { Stop::EcallEntry(number) } else { Stop::Stepped })
+    }
+
+    /// Whether the debugger wants to stop at the ECALL with this number.
+    fn is_caught(&self, number: u32) -> bool {
+        match &self.catches {
+            None => false,
+            Some(Catch::All) => true,
+            Some(Catch::Numbers(numbers)) => numbers.contains(&number),
+        }
+    }
+
+    /// Whether the user wants to stop at the ECALL with this number that the program is making.
+    fn is_named(&self, number: u32) -> bool {
+        let is_it = |wanted: &String| match wanted.parse() {
+            Ok(wanted) => number == wanted,
+            Err(_) => wanted == ANY_ECALL || is_called(&self.abi.name(self.machine()), wanted),
+        };
+        self.named_catches.iter().any(is_it)
     }
 
     /// What `exit` is to the debugger; `None` when the program goes on.
@@ -640,8 +699,12 @@ impl Sink for LastUserStep {
     }
 }
 
+/// How [`Inferior::named_catches`] says every ECALL.
+pub const ANY_ECALL: &str = "*";
+
 /// A kernel that has not started the program by then is what the user wants to look at.
 const MOST_BOOT_STEPS: u64 = 1_000_000;
 
-/// The encoding of ECALL.
+/// The encodings of ECALL and MRET.
 const ECALL: u32 = 0x0000_0073;
+const MRET: u32 = 0x3020_0073;

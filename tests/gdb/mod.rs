@@ -84,7 +84,8 @@ impl Host for Streams {
 pub fn inferior(elf: &Path, host: Streams) -> Inferior {
     let bytes = fs::read(elf).expect("the ELF file is readable");
     let image = loader::load(&bytes, Kernel::Default).expect("the program is valid");
-    let program = Program { path: elf.to_string_lossy().into_owned(), elf: bytes };
+    let kernel = Some(("/lockstep/kernel.elf".to_owned(), lockstep::kernel::DEFAULT.to_vec()));
+    let program = Program { path: elf.to_string_lossy().into_owned(), elf: bytes, kernel, ..Program::default() };
     let mut inferior = Inferior::new(
         program,
         image.machine().expect("the image starts"),
