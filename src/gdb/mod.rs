@@ -26,6 +26,7 @@ mod target;
 mod wire;
 
 pub use ecalls::Abi;
+pub use files::Files;
 pub use inferior::{Inferior, Program, Stop};
 pub use server::{End, Server};
 pub use session::{ClientId, Session};
