@@ -7,11 +7,13 @@
 //! * `memory.rs`, `search.rs`, `lldb.rs`, `agent.rs`, `monitor.rs`: what gdbstub does not do;
 //! * `files.rs`, `ecalls.rs`: the files behind the code, and what the program asks of its kernel, by name;
 //! * `lockstep.py`: commands of our own for gdb, which asks for them with `monitor python`;
+//! * `catches.rs`: stops at ECALLs;
 //! * `inferior.rs`: breakpoints, watchpoints, and running in slices, forwards and backwards;
 //! * `server.rs`: sockets around a session.
 
 mod agent;
 mod arch;
+mod catches;
 mod ecalls;
 mod files;
 mod inferior;

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::catches::ANY_ECALL;
 #[cfg(feature = "risc0")]
 use super::ecalls::Abi;
-use super::inferior::{ANY_ECALL, Inferior, Stop};
+use super::inferior::{Inferior, Stop};
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::SEGMENT_STEPS;
 use crate::isa::disassemble;
@@ -148,7 +149,7 @@ fn goto(inferior: &mut Inferior, point: &str) -> String {
 /// Stops before the ECALLs called or numbered as `wanted` says, all if it says nothing.
 fn catch_ecall(inferior: &mut Inferior, wanted: &[&str]) -> String {
     if wanted == ["off"] {
-        inferior.named_catches.clear();
+        inferior.catches.by_user.clear();
         return "the program does not stop before ECALLs\n".to_owned();
     }
     let abi = inferior.abi;
@@ -156,7 +157,7 @@ fn catch_ecall(inferior: &mut Inferior, wanted: &[&str]) -> String {
         return format!("no ECALL is called {word}; there are {}, and any number\n", abi.names());
     }
     let wanted = if wanted.is_empty() { &[ANY_ECALL] } else { wanted };
-    inferior.named_catches = wanted.iter().map(|word| (*word).to_owned()).collect();
+    inferior.catches.by_user = wanted.iter().map(|word| (*word).to_owned()).collect();
     match wanted {
         [ANY_ECALL] => "the program stops before every ECALL\n".to_owned(),
         _ => format!("the program stops before {}\n", wanted.join(", ")),

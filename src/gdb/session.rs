@@ -169,8 +169,7 @@ impl Session {
     fn release(&mut self) {
         self.inferior.breakpoints.clear();
         self.inferior.watchpoints.clear();
-        self.inferior.catches = None;
-        self.inferior.named_catches.clear();
+        self.inferior.catches = Default::default();
     }
 
     fn report(&mut self, stop: Stop) {

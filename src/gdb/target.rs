@@ -27,7 +27,8 @@ use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps
 use gdbstub::target::{Target, TargetError, TargetResult};
 
 use super::arch::{RegId, Registers, Rv32, little_endian};
-use super::inferior::{Catch, Inferior, Resume, Watchpoint};
+use super::catches::Catch;
+use super::inferior::{Inferior, Resume, Watchpoint};
 use super::{files, monitor};
 use crate::map::{self, Addr};
 
@@ -145,6 +146,7 @@ impl Inferior {
         // A debugger passes the signal of a fault on to the program, which has no handler for it.
         let deadly = signal.filter(|signal| *signal == self.last_stop.signal() && self.last_stop.is_fault());
         self.resumed = Some(deadly.map_or(resume, Resume::Die));
+        self.resumed_in = self.machine().hart.mode;
         Ok(())
     }
 }
@@ -255,12 +257,12 @@ fn watchpoint(first: Addr, len: u32, kind: WatchKind) -> Watchpoint {
 
 impl CatchSyscalls for Inferior {
     fn enable_catch_syscalls(&mut self, filter: Option<SyscallNumbers<'_, u32>>) -> TargetResult<(), Self> {
-        self.catches = Some(filter.map_or(Catch::All, |numbers| Catch::Numbers(numbers.collect())));
+        self.catches.by_debugger = Some(filter.map_or(Catch::All, |numbers| Catch::Numbers(numbers.collect())));
         Ok(())
     }
 
     fn disable_catch_syscalls(&mut self) -> TargetResult<(), Self> {
-        self.catches = None;
+        self.catches.by_debugger = None;
         Ok(())
     }
 }

@@ -147,7 +147,7 @@ fn inferior(args: &Args, program: crate::program::Program) -> Result<Inferior, E
     let streams = ProcessHost::new(&argv, args.input.as_deref(), false)?;
     let host = FlushingHost(GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0));
     let abi = if program.is_risc0() { Abi::Risc0 } else { Abi::Numbers };
-    let kernel = program.kernel_elf.map(|elf| (kernel_path(args), elf));
+    let kernel = program.kernel_elf.map(|elf| (kernel_path(args, program.is_packed), elf));
     let mut inferior = Inferior::new(
         Program { path: absolute(&args.program.elf), elf: program.elf, kernel, abi },
         machine,
@@ -164,8 +164,9 @@ fn inferior(args: &Args, program: crate::program::Program) -> Result<Inferior, E
 }
 
 /// What the debugger is to call the kernel: its file, or a name of ours if it comes from elsewhere.
-fn kernel_path(args: &Args) -> String {
+fn kernel_path(args: &Args, is_packed: bool) -> String {
     match args.program.kernel.as_str() {
+        "default" if is_packed => "/lockstep/kernel-of-file.elf".to_owned(),
         name @ ("default" | "v1compat") => format!("/lockstep/kernel-{name}.elf"),
         path => absolute(Path::new(path)),
     }
