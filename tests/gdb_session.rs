@@ -112,10 +112,10 @@ fn lldb_debugs_too() {
         "memory read --size 4 --count 3 --format x `(unsigned)&table`".to_owned(),
         "detach".to_owned(),
     ];
-    let mut lldb = std::process::Command::new("lldb-14");
+    let mut lldb = std::process::Command::new("lldb");
     lldb.args(["--no-lldbinit", "-b"]);
     lldb.args(commands.iter().flat_map(|command| ["-o", command]));
-    let output = lldb.output().expect("lldb-14 is installed (make setup)");
+    let output = lldb.output().expect("lldb is installed (make setup)");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut rest = text.as_str();
     for expected in [

@@ -33,9 +33,6 @@ impl Block {
 
 /// What runs above the blocks: a compiler of the hot ones, or nothing.
 pub(super) trait Tier {
-    /// Whether there is a tier at all.
-    const IS_ACTIVE: bool;
-
     /// How often a block is entered before the tier is asked to compile it.
     fn hot(&self) -> u32;
 
@@ -75,8 +72,6 @@ pub(super) enum Ran {
 }
 
 impl Tier for () {
-    const IS_ACTIVE: bool = false;
-
     fn hot(&self) -> u32 {
         u32::MAX
     }
@@ -218,10 +213,7 @@ impl<T: Tier> Translated<T> {
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(match T::IS_ACTIVE {
-            false => block_run::run::<false>(&mut self.cache, machine, id, budget, 0),
-            true => block_run::run::<true>(&mut self.cache, machine, id, budget, self.tier.hot()),
-        })
+        Some(block_run::run(&mut self.cache, machine, id, budget, self.tier.hot()))
     }
 
     /// The block at pc, linked with the place that led there.
@@ -230,7 +222,7 @@ impl<T: Tier> Translated<T> {
         let to = self.cache.block_at(&mut machine.mem, mode, pc, &self.cuts)?;
         match last {
             Last::Link { id, side, generation } if generation == self.cache.generation => {
-                self.cache.blocks[id as usize].next[side] = to;
+                self.cache.blocks[id as usize].next[side].set(to);
             }
             Last::Jump => self.cache.jumps.note(mode, pc, to),
             _ => {}
@@ -241,12 +233,13 @@ impl<T: Tier> Translated<T> {
     /// Block `id`, at pc, is hot.
     fn heat(&mut self, machine: &Machine, id: BlockId) -> Last {
         let hot = self.tier.hot();
-        self.cache.blocks[id as usize].heat = match self.tier.compile(&self.cache, machine) {
+        let heat = match self.tier.compile(&self.cache, machine) {
             // One entry short of hot, the block leads to its compiled code whenever it is entered.
             Verdict::Compiled => hot - 1,
             Verdict::Later => 0,
             Verdict::Never => hot,
         };
+        self.cache.blocks[id as usize].heat.set(heat);
         Last::Other
     }
 

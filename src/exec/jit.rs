@@ -163,8 +163,6 @@ impl Compiled {
 }
 
 impl Tier for Compiled {
-    const IS_ACTIVE: bool = true;
-
     fn hot(&self) -> u32 {
         self.hot
     }

@@ -12,7 +12,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Switch, Variable};
 
 use super::block_code::{BlockOp, Code, place_of};
-use super::block_run::plain_span;
+use super::block_ops::plain_span;
 use super::jit::Slot;
 use super::jit_access::{Access, Group, groups};
 use super::jit_call::Context;
@@ -164,8 +164,8 @@ impl<'a> Emitter<'a> {
         let part = &self.region.parts[number];
         self.b.switch_to_block(self.blocks[number]);
         self.charge(part);
-        let groups = groups(&part.ops);
-        for (at, op) in part.ops.iter().enumerate() {
+        let groups = groups(&part.block.ops);
+        for (at, op) in part.block.ops.iter().enumerate() {
             let spot = Spot { part, at };
             if let Some(group) = groups.iter().find(|group| group.first == at) {
                 self.check_group(spot, op, group);
