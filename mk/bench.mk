@@ -52,6 +52,10 @@ $(BENCH)/coremark.elf:
 	unzip -qoj $(BENCH)/$(BENCH_COREMARK_WHEEL) '*/coremark_rv32im.bin' -d $(BENCH)
 	$(BENCH_COREMARK_LD) -o $@ $(BENCH)/coremark_rv32im.bin
 
+.PHONY: bench-risc0
+bench-risc0: ## build RISC Zero's executor for a column of its own in `make bench` (compiles a large C++ library)
+	$(CARGO) build --release -p lockstep-harness --features risc0 --example bench_risc0
+
 .PHONY: engines-long
 SEEDS ?= 20000
 engines-long: ## run SEEDS random programs (20000) on every engine beside the plain one, optimised

@@ -50,7 +50,7 @@ Examples:
 
 Figures are million guest instructions a second: of user CPU time of a whole process, start and compilation
 included, for native code (counted in guest instructions too), qemu and our engines; of wall time of the run
-alone for spike and rrs, and for every engine on coremark, which is a program for bare machines.";
+alone for spike, rrs and risc0, and for every engine on coremark, which is a program for bare machines.";
 
 /// Who runs a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,15 @@ enum Column {
     Spike,
     /// The interpreter of the crate rrs-lib.
     Rrs,
+    /// RISC Zero's executor, behind `harness/examples/bench_risc0.rs`.
+    Risc0,
     /// An engine of ours.
     Ours(EngineKind),
 }
 
 impl Column {
     fn all() -> Vec<Column> {
-        let others = [Column::Native, Column::Qemu, Column::Spike, Column::Rrs];
+        let others = [Column::Native, Column::Qemu, Column::Spike, Column::Rrs, Column::Risc0];
         others.into_iter().chain(EngineKind::ALL.iter().map(|&kind| Column::Ours(kind))).collect()
     }
 
@@ -79,6 +81,7 @@ impl Column {
             Column::Qemu => "qemu",
             Column::Spike => "spike",
             Column::Rrs => "rrs",
+            Column::Risc0 => "risc0",
             Column::Ours(kind) => kind.name(),
         }
     }
@@ -178,7 +181,10 @@ fn seconds(guest: &Guest, column: Column, scale: u32) -> Result<Result<f64, Stri
         Column::Spike => references::spike(guest, scale),
         Column::Rrs => references::rrs(guest, scale).map(Ok),
         Column::Ours(kind) if guest.program.is_bare => guest.seconds(kind, scale).map(Ok),
-        Column::Native | Column::Qemu if guest.program.is_bare => Ok(Err("runs on bare machines only".into())),
+        Column::Native | Column::Qemu | Column::Risc0 if guest.program.is_bare => {
+            Ok(Err("runs on bare machines only".into()))
+        }
+        Column::Risc0 => references::risc0(guest, scale),
         Column::Native | Column::Qemu | Column::Ours(_) => processes::seconds(guest, column, scale),
     }
 }

@@ -34,7 +34,7 @@ impl Program {
         let share = match column {
             Column::Native | Column::Qemu | Column::Ours(EngineKind::Jit) => 1,
             Column::Spike | Column::Ours(EngineKind::Block) => 10,
-            Column::Rrs | Column::Ours(EngineKind::Step) => 40,
+            Column::Rrs | Column::Risc0 | Column::Ours(EngineKind::Step) => 40,
         };
         (self.full / share).max(1)
     }

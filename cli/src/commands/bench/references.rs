@@ -1,5 +1,6 @@
-//! Other simulators without a command line: Spike behind the harness's shim, and the crate rrs-lib.
+//! Other simulators without a command line: Spike behind the harness's shim, the crate rrs-lib, RISC Zero's executor.
 
+use std::process::Command;
 use std::time::Instant;
 
 use lockstep::exec::{AnyEngine, Engine, EngineKind, Until};
@@ -78,6 +79,32 @@ pub fn rrs(guest: &Guest, scale: u32) -> Result<f64, Error> {
         return Err(Error::infrastructure(format!("rrs-lib ends in another state at pc 0x{:08x}", hart.pc)));
     }
     Ok(seconds * whole as f64 / steps as f64)
+}
+
+/// The wall seconds that RISC Zero's executor takes for the work, or why there are none.
+///
+/// # Errors
+/// It fails, or the program prints something else than on our fastest engine.
+pub fn risc0(guest: &Guest, scale: u32) -> Result<Result<f64, String>, Error> {
+    let this = std::env::current_exe().map_err(Error::infrastructure)?;
+    let runner = this.with_file_name("examples").join("bench_risc0");
+    if !runner.is_file() {
+        return Ok(Err("not built; run `make bench-risc0`".into()));
+    }
+    let output =
+        Command::new(&runner).arg(&guest.elf).arg(scale.to_string()).output().map_err(Error::infrastructure)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    let seconds = lines.next().and_then(|line| line.parse().ok());
+    let printed: String = guest.run(scale)?.output.iter().map(|byte| format!("{byte:02x}")).collect();
+    match seconds {
+        Some(seconds) if lines.next() == Some(&printed) => Ok(Ok(seconds)),
+        _ => Err(Error::infrastructure(format!(
+            "{} on RISC Zero's executor: {text}{}",
+            guest.program.name,
+            String::from_utf8_lossy(&output.stderr)
+        ))),
+    }
 }
 
 /// Our memory, without any rule.
