@@ -51,3 +51,8 @@ $(BENCH)/coremark.elf:
 	echo "$(BENCH_COREMARK_SHA256)  $(BENCH)/$(BENCH_COREMARK_WHEEL)" | sha256sum -c --quiet
 	unzip -qoj $(BENCH)/$(BENCH_COREMARK_WHEEL) '*/coremark_rv32im.bin' -d $(BENCH)
 	$(BENCH_COREMARK_LD) -o $@ $(BENCH)/coremark_rv32im.bin
+
+.PHONY: engines-long
+SEEDS ?= 20000
+engines-long: ## run SEEDS random programs (20000) on every engine beside the plain one, optimised
+	LOCKSTEP_SEEDS=$(SEEDS) $(CARGO) test --release -p lockstep-vm --test engines -- --nocapture engines_

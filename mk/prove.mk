@@ -9,3 +9,11 @@ prove-build: ## build the command with prove, verify, inspect and image-id
 .PHONY: prove-tests
 prove-tests: ## prove and verify every official test (PROVE_FILTER=text for some)
 	$(PROVE_RUSTFLAGS) $(CARGO) test --release -p lockstep-cli --features prove --target-dir target/prove --test prove_official -- --nocapture
+
+# The mixed guest with as much work as makes just under 2^16, 2^18 and 2^20 instructions, each in a process of its own.
+PROVE_BENCH_SCALES ?= 11 46 186
+
+.PHONY: bench-prove
+bench-prove: $(BENCH)/mixed.elf ## what proving costs: speed, memory, phases and chips at 2^16, 2^18 and 2^20 instructions
+	$(PROVE_RUSTFLAGS) $(CARGO) build --release -q -p lockstep-prove --example bench --target-dir target/prove
+	@for scale in $(PROVE_BENCH_SCALES); do target/prove/release/examples/bench $(BENCH)/mixed.elf $$scale; done | tee $(BENCH)/prove.md

@@ -61,7 +61,7 @@ fn prove_test(test: &Test) -> Result<Outcome, String> {
     let machine = test.machine().map_err(|error| error.text)?;
     let mut host = Stdin { rest: &test.stdin };
     let segment = Segment::run(machine, &mut host, MAX_STEPS);
-    let receipt = match prove(&segment, &mut |_| {}) {
+    let receipt = match prove(&segment) {
         Ok(receipt) => receipt,
         Err(ProveError::Witness(error @ WitnessError::Uncovered { .. })) => return refusal(&segment, &error),
         Err(error) => return Err(error.to_string()),
