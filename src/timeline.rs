@@ -24,7 +24,8 @@ use crate::trace::Sink;
 /// A run with its past.
 pub struct Timeline {
     machine: Machine,
-    engine: AnyEngine,
+    /// Made when a run is long enough for it.
+    engine: Option<AnyEngine>,
     /// For the first steps of each run.
     step: Step,
     host: Recorder<Rewindable>,
@@ -60,7 +61,7 @@ impl Timeline {
         let used_bytes = first.bytes();
         let host = Recorder::new(Rewindable { host, reads: BTreeMap::new(), again: BTreeMap::new() });
         let frontier = machine.hart.instructions;
-        let (engine, step) = (AnyEngine::default(), Step::new());
+        let (engine, step) = (None, Step::new());
         Timeline { machine, engine, step, host, marks: vec![first], at: 0, frontier, budget_bytes, used_bytes }
     }
 
@@ -114,7 +115,8 @@ impl Timeline {
     }
 
     fn run_fast(&mut self, until: Until<'_>, sink: &mut impl Sink) -> Exit {
-        self.engine.run(&mut self.machine, &mut self.host, until, sink)
+        let engine = self.engine.get_or_insert_with(AnyEngine::default);
+        engine.run(&mut self.machine, &mut self.host, until, sink)
     }
 
     /// Goes to the point before step `order`, or to the end of the run if that comes first.
