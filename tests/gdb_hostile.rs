@@ -17,7 +17,8 @@ fn session() -> (Session, ClientId) {
     machine.set_word(0x2_0004, 0x00a5_a023); // sw a0, 0(a1)
     machine.set_word(0x2_0008, 0xff9f_f06f); // j 0x20000
     machine.hart.set_x(lockstep::isa::Reg::A1, 0x3_0000);
-    let program = Program { path: "/program".to_owned(), elf: b"not much of a program".to_vec() };
+    let elf = b"not much of a program".to_vec();
+    let program = Program { path: "/program".to_owned(), elf, ..Program::default() };
     let mut session = Session::new(Inferior::new(program, machine, Box::new(NoHost), DEFAULT_BUDGET_BYTES));
     let client = session.connect();
     (session, client)
@@ -205,7 +206,10 @@ fn other_packets() {
     check_refused(b"QCatchSyscalls:2");
     check_refused(b"QRestoreRegisterState:7");
     check_refused(b"vFile:open:zz,0,0");
-    check_answered(b"vFile:pread:63,4,0", b"F-1,09");
+    check_answered(b"vFile:pread:3,zz,0", b"F-1,16");
+    check_answered(b"vFile:pread:3,4,4", b"F4;much");
+    check_answered(b"vFile:pread:3,ffffffffffffffff,ffffffffffffffff", b"F0;");
+    check_answered(b"vFile:pread:63,4,0", b"F-1,9");
     check_refused(b"an unknown packet");
     check_raw("resume while running", &[packet(b"c"), packet(b"c"), packet(b"g")].concat());
     check_raw("resume with a signal that is none", &packet(b"vCont;Cff"));
@@ -246,6 +250,12 @@ fn the_next_client_starts_afresh() {
     assert!(session.is_running(), "the first client's breakpoint is gone");
 }
 
+/// A stop reply, with the registers it brings along: of ra, sp, fp and pc only the last is not 0 here.
+fn stopped(why: &str, pc: u32) -> Vec<u8> {
+    let pc: String = pc.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("T05{why}01:00000000;02:00000000;08:00000000;20:{pc};").into_bytes()
+}
+
 /// One controls; the others look, and wait with it.
 #[test]
 fn observers_look_and_follow() {
@@ -260,7 +270,7 @@ fn observers_look_and_follow() {
     exchange(&mut session, controller, &packet(b"Z0,20004,4"));
     exchange(&mut session, controller, &packet(b"vCont;c"));
     let followed = bodies(&session.outbox(observer));
-    assert_eq!(followed, [b"T05thread:01;swbreak:;"]);
+    assert_eq!(followed, [stopped("thread:01;swbreak:;", 0x2_0004)]);
 }
 
 /// Errors are sentences for a client that can show them.
@@ -287,16 +297,16 @@ fn ecalls_are_caught_at_entry_and_return() {
     exchange(&mut session, client, &packet(b"QCatchSyscalls:1;40"));
     let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
     for _ in 0..2 {
-        assert_eq!(next(b"vCont;c"), b"T05syscall_entry:40;");
+        assert_eq!(next(b"vCont;c"), stopped("syscall_entry:40;", 0x2_0004));
         assert_eq!(next(b"p20"), b"04000200");
-        assert_eq!(next(b"vCont;c"), b"T05syscall_return:40;");
+        assert_eq!(next(b"vCont;c"), stopped("syscall_return:40;", 0x2_0008));
         assert_eq!(next(b"p20"), b"08000200");
     }
     // To the program, the ECALL is one step in both directions.
     assert_eq!(next(b"QCatchSyscalls:0"), b"OK");
-    assert_eq!(next(b"bs"), b"T05thread:01;");
+    assert_eq!(next(b"bs"), stopped("thread:01;", 0x2_0004));
     assert_eq!(next(b"p20"), b"04000200");
-    assert_eq!(next(b"vCont;s"), b"T05thread:01;");
+    assert_eq!(next(b"vCont;s"), stopped("thread:01;", 0x2_0008));
     assert_eq!(next(b"p20"), b"08000200");
 }
 

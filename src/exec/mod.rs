@@ -5,8 +5,11 @@
 //! Engines know nothing of the debugger: whoever wants to watch passes a [`Sink`] or an [`Until`].
 
 mod any;
+#[cfg_attr(not(feature = "jit"), allow(dead_code, reason = "what a compiler above the blocks asks"))]
 mod block;
+#[cfg_attr(not(feature = "jit"), allow(dead_code, reason = "what a compiler above the blocks asks"))]
 mod block_code;
+mod block_ops;
 mod block_run;
 #[cfg(feature = "jit")]
 mod jit;
