@@ -116,14 +116,8 @@ impl Claim {
 
 /// The image ID of memory with page tree root `root`.
 pub fn image_id(root: &Root) -> [u8; 32] {
-    let merkle_root = Digest::from(root.map(montgomery));
-    let state = SystemState { pc: 0, merkle_root };
+    let state = SystemState { pc: 0, merkle_root: Digest::from(*root) };
     state.digest::<Impl>().into()
-}
-
-/// RISC Zero keeps a digest's cells in Montgomery form: times 2^32 modulo p.
-fn montgomery(cell: u32) -> u32 {
-    ((u64::from(cell) << 32) % u64::from(P)) as u32
 }
 
 impl fmt::Display for End {

@@ -65,13 +65,13 @@ impl Phase {
     pub const fn begins_at(self) -> f64 {
         match self {
             Phase::Witness => 0.0,
-            Phase::Tables => 0.06,
-            Phase::Buses => 0.16,
-            Phase::BusCommitment => 0.26,
-            Phase::Constraints => 0.40,
-            Phase::Quotient => 0.80,
-            Phase::Opening => 0.85,
-            Phase::Fri => 0.90,
+            Phase::Tables => 0.08,
+            Phase::Buses => 0.17,
+            Phase::BusCommitment => 0.34,
+            Phase::Constraints => 0.44,
+            Phase::Quotient => 0.74,
+            Phase::Opening => 0.76,
+            Phase::Fri => 0.89,
             Phase::Check => 0.99,
         }
     }

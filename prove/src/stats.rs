@@ -55,9 +55,9 @@ fn buses(chip: AnyChip, rows: usize) -> (usize, usize) {
 }
 
 /// What the prover takes for a segment of few steps, in bytes.
-const BASE_BYTES: usize = 150 << 20;
-/// What it takes for each cell: the peak of `make bench-prove` at 2^20 instructions, rounded up.
-const CELL_BYTES: usize = 16;
+const BASE_BYTES: usize = 100 << 20;
+/// What it takes for each cell: more than the peak of `make bench-prove` at 2^18 instructions.
+const CELL_BYTES: usize = 12;
 
 /// The memory that a proof of `segment` will take at its peak, in bytes.
 pub fn expected_bytes(segment: &Segment) -> u64 {

@@ -222,8 +222,8 @@ fn tree_row(
 ) -> TreeRow<F> {
     let child = |tree: &PageTree, side: u32| tree.node(level + 1, 2 * index + side);
     let [(left_pre, right_pre), (left_post, right_post)] = trees.map(|tree| (child(tree, 0), child(tree, 1)));
-    let pre = permutations.permute(input(left_pre, right_pre, [F::ZERO; 8]));
-    let post = permutations.permute(input(left_post, right_post, [F::ZERO; 8]));
+    let pre = permutations.permute(input(left_pre, right_pre));
+    let post = permutations.permute(input(left_post, right_post));
     TreeRow {
         real: F::ONE,
         level: cell(level),

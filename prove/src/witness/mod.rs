@@ -189,10 +189,19 @@ impl Witness {
     pub fn of(segment: &Segment) -> Result<Witness, WitnessError> {
         let mut replay = replay::Replay::new(segment)?;
         replay.run(segment)?;
-        let (claim, mut traces) = ends::finish(segment, replay)?;
-        tally::fill_tables(&mut traces, &claim.publics())?;
-        traces.sort_by_key(|trace| trace.chip);
-        Ok(Witness { claim, traces })
+        let (claim, traces) = ends::finish(segment, replay)?;
+        Witness { claim, traces }.counted()
+    }
+
+    /// The witness with the tables that answer its lookups: what a prover does who has changed rows.
+    ///
+    /// # Errors
+    /// [`WitnessError::Lookup`] for a value that no table lists.
+    pub fn counted(mut self) -> Result<Witness, WitnessError> {
+        self.traces.retain(|trace| ![AnyChip::Halves, AnyChip::Opcodes].contains(&trace.chip));
+        tally::fill_tables(&mut self.traces, &self.claim.publics())?;
+        self.traces.sort_by_key(|trace| trace.chip);
+        Ok(self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Programs made in place, run as segments.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod everything;
 pub mod traps;
 
 use lockstep::ecall::{Host, NoHost};
