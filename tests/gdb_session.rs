@@ -32,6 +32,14 @@ fn monitor_commands() {
     assert_eq!(end_of("monitor", 0, &[]), End::Exited(7));
 }
 
+#[test]
+fn across_the_line_to_the_kernel() {
+    let elf = debuggee(0);
+    let (addr, server) = gdb::serve_with_kernel(&elf);
+    gdb::check_script("kernel", addr, &elf);
+    assert_eq!(server.join().expect("the server does not panic"), End::Exited(7));
+}
+
 /// A frame at an address without code has no caller that gdb could find.
 const CALL_OF_NULL: u32 = 6;
 

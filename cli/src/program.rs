@@ -30,6 +30,8 @@ pub struct Program {
     pub elf: Vec<u8>,
     /// The kernel's ELF file, if there is one.
     pub kernel_elf: Option<Vec<u8>>,
+    /// Whether the file that was named is no ELF file but holds them: an R0BF file.
+    pub is_packed: bool,
 }
 
 impl ProgramArgs {
@@ -39,6 +41,7 @@ impl ProgramArgs {
     /// A sentence that names the file, the place and the rule (ELF-1 to ELF-11).
     pub fn load(&self) -> Result<Program, Error> {
         let file = read(&self.elf)?;
+        let is_packed = Binary::is_binary(&file);
         let (elf, own_kernel) = self.unpack(file)?;
         let kernel_file = match (self.kernel.as_str(), own_kernel) {
             ("default", Some(own)) => Some(own),
@@ -52,7 +55,7 @@ impl ProgramArgs {
             File::Program => Error::usage(format!("{}: {}", self.elf.display(), error.problem)),
             File::Kernel => Error::usage(format!("kernel {}: {}", self.kernel, error.problem)),
         })?;
-        Ok(Program { image, elf, kernel_elf: kernel_file })
+        Ok(Program { image, elf, kernel_elf: kernel_file, is_packed })
     }
 
     /// The ELF file of the program, and of its kernel if `file` has one (ELF-11).

@@ -21,7 +21,7 @@ pub struct Segment {
 }
 
 /// The most steps of a segment: their times stay below 2^22, the largest table of times.
-pub const MAX_STEPS: u64 = (1 << 20) - 2;
+pub const MAX_STEPS: u64 = lockstep::hart::SEGMENT_STEPS;
 
 impl Segment {
     /// Runs `machine` with `host` to its end, or for `limit` steps.

@@ -83,8 +83,9 @@ pub(super) type Slots = [Slot; jit_emit::SLOTS];
 
 const EMPTY_SLOT: Slot = Slot { place: 0, entry: Entry::NONE };
 
-/// Compiling a block costs thousands of times what running it costs.
-const HOT: u32 = 1000;
+/// Compiling an instruction costs about as much as running it in blocks ten to twenty thousand times: who waits until
+/// a block ran as often never spends more than twice what the best choice would have cost.
+const HOT: u32 = 10_000;
 /// So many times a block of a region is hot outside it before it is compiled once more.
 const MAX_ACCIDENTS: u32 = 4;
 /// When there is more compiled code than this, all of it goes.

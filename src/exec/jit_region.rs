@@ -23,7 +23,7 @@ pub(super) struct Part {
 /// The most steps in all blocks of a region: compile time grows with it, and so do the chances that a loop fits.
 const MAX_STEPS: u32 = 600;
 /// A block belongs to a region if it was entered at least one time in so many.
-const RARE: u32 = 32;
+const RARE: u32 = 8;
 /// The most targets that a JALR is compared with.
 const MAX_GUESSES: usize = 24;
 
