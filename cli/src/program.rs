@@ -75,6 +75,13 @@ impl Program {
         self.kernel_elf.as_deref().is_some_and(loader::is_v2_kernel)
     }
 
+    /// Whether the program calls RISC Zero's kernel and has another one beneath it.
+    pub fn misses_risc0(&self) -> bool {
+        // Each of its system calls goes by a name that begins so (HOST-2).
+        const NAME: &[u8] = b"risc0_zkvm_platform::syscall";
+        !self.is_risc0() && self.elf.windows(NAME.len()).any(|bytes| bytes == NAME)
+    }
+
     /// The program's symbols.
     pub fn symbols(&self) -> Symbols {
         Symbols::of(&self.elf)

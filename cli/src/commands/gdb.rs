@@ -1,7 +1,7 @@
 //! `lockstep gdb`: a program under a debugger.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
 use lockstep::ecall::{Host, Refused};
@@ -10,7 +10,7 @@ use lockstep::hart::Machine;
 use lockstep::timeline::DEFAULT_BUDGET_BYTES;
 
 use crate::error::Error;
-use crate::host::{GuestHost, ProcessHost, Risc0Args};
+use crate::host::{GuestArgs, GuestHost};
 use crate::program::ProgramArgs;
 
 /// The arguments of `lockstep gdb`.
@@ -20,20 +20,8 @@ pub struct Args {
     #[command(flatten)]
     program: ProgramArgs,
 
-    /// An argument for the program (argv[1] and on); may be given several times
-    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
-    args: Vec<String>,
-
-    /// More arguments for the program
-    #[arg(last = true, value_name = "ARGS")]
-    more_args: Vec<String>,
-
-    /// The program's standard input, instead of this process's
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
-
     #[command(flatten)]
-    risc0: Risc0Args,
+    guest: GuestArgs,
 
     /// Wait for a debugger on this address (port 0 takes a free one), instead of starting gdb-multiarch
     #[arg(long, value_name = "HOST:PORT")]
@@ -142,10 +130,7 @@ const SIGNAL_EXIT: u8 = 128;
 
 fn inferior(args: &Args, program: crate::program::Program) -> Result<Inferior, Error> {
     let machine = program.image.machine().map_err(Error::usage)?;
-    let name = args.program.elf.to_string_lossy().into_owned();
-    let argv: Vec<String> = [name].into_iter().chain(args.args.iter().chain(&args.more_args).cloned()).collect();
-    let streams = ProcessHost::new(&argv, args.input.as_deref(), false)?;
-    let host = FlushingHost(GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0));
+    let host = FlushingHost(args.guest.host(&args.program, &program, false)?);
     let abi = if program.is_risc0() { Abi::Risc0 } else { Abi::Numbers };
     let kernel = program.kernel_elf.map(|elf| (kernel_path(args, program.is_packed), elf));
     let mut inferior = Inferior::new(
@@ -188,6 +173,10 @@ impl Host for FlushingHost {
         let count = self.0.write(order, fd, bytes);
         self.0.streams().flush();
         count
+    }
+
+    fn looks_at_machine(&self) -> bool {
+        self.0.looks_at_machine()
     }
 
     fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {

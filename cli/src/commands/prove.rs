@@ -17,7 +17,7 @@ use lockstep_prove::verifier::hex;
 
 use super::inspect;
 use crate::error::Error;
-use crate::host::ProcessHost;
+use crate::host::{GuestArgs, GuestHost};
 use crate::program::ProgramArgs;
 
 /// The arguments of `lockstep prove`.
@@ -31,13 +31,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// An argument for the program (`argv[1]` and on); may be given several times
-    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
-    args: Vec<String>,
-
-    /// The program's standard input, instead of this process's
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    #[command(flatten)]
+    guest: GuestArgs,
 
     /// Say on stderr what each phase took
     #[arg(long)]
@@ -64,10 +59,11 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let program = args.program.load()?;
     let machine = program.image.machine().map_err(Error::usage)?;
     let name = program_name(&args);
-    let mut host = ProcessHost::new(&[&[name.clone()][..], &args.args].concat(), args.input.as_deref(), false)?;
+    let mut host = args.guest.host(&args.program, &program, false)?;
     let start = Instant::now();
     let segment = Segment::run(machine, &mut host, MAX_STEPS);
-    host.flush();
+    host.streams().flush();
+    check_assumptions(&host, &name)?;
     check_end(&segment, &name)?;
     if !args.force {
         check_memory(expected_bytes(&segment), available_bytes())?;
@@ -84,6 +80,16 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         print_stats(start, &phases, receipt.claim.steps);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// HOST-4: a claim has no place for what a run takes for granted, so that its receipt would say too much.
+fn check_assumptions(host: &GuestHost, name: &str) -> Result<(), Error> {
+    match host.risc0().map_or(0, |host| host.assumptions().len()) {
+        0 => Ok(()),
+        count => Err(Error::usage(format!(
+            "{name}: the run rests on {count} assumptions (env::verify), which a receipt cannot carry yet (HOST-4)"
+        ))),
+    }
 }
 
 /// A run that goes on behind the segment has no receipt yet.
