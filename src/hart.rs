@@ -9,6 +9,12 @@ use crate::mem::{Memory, Page, PageNo};
 /// The registers of one mode: x0 to x31, and behind them the sink of x0 (MAP-7).
 pub type RegisterFile = [u32; SINK_INDEX + 1];
 
+/// Where in a [`RegisterFile`] a value for `reg` goes: that for x0 to the sink (MAP-7).
+#[inline]
+pub(crate) fn destination(reg: Reg) -> usize {
+    if reg == Reg::ZERO { SINK_INDEX } else { reg.index() }
+}
+
 /// The hart: everything that an instruction reads or changes outside memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hart {
@@ -41,8 +47,7 @@ impl Hart {
     /// Writes `reg` in the current mode; a value for x0 goes to the sink (MAP-7).
     #[inline]
     pub fn set_x(&mut self, reg: Reg, value: u32) {
-        let index = if reg == Reg::ZERO { SINK_INDEX } else { reg.index() };
-        self.files[self.mode as usize][index] = value;
+        self.files[self.mode as usize][destination(reg)] = value;
     }
 
     /// The registers of `mode`.

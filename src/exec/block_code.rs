@@ -9,8 +9,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::isa::{Insn, Op, Reg, decode};
-use crate::map::{self, Addr, Mode, SINK_INDEX};
+use crate::hart::destination;
+use crate::isa::{Insn, Op, decode};
+use crate::map::{self, Addr, Mode};
 use crate::mem::{Memory, PageNo};
 
 use super::ops;
@@ -260,7 +261,7 @@ fn translate_ops(mem: &Memory, mode: Mode, block: &mut Block, cuts: &BTreeSet<Ad
         }
         block.steps += 1;
         if op.code.is_jump() {
-            block.targets = [behind, op.imm];
+            block.targets = op.targets(pc);
             return behind;
         }
         pc = behind;
@@ -278,10 +279,17 @@ impl Code {
 impl BlockOp {
     const STEP: BlockOp = BlockOp { code: Code::Step, rd: 0, rs1: 0, rs2: 0, imm: 0 };
 
+    /// Where a block goes on that ends with this operation, at `pc`: behind it, and where a branch or JAL goes.
+    #[inline]
+    pub fn targets(self, pc: Addr) -> [Addr; 2] {
+        [ops::next_pc(pc), self.imm]
+    }
+
     /// The operation of `insn` at `pc`; the immediate of a branch or JAL is the address it goes to.
-    fn of(insn: Insn, pc: Addr) -> BlockOp {
+    #[inline(always)]
+    pub fn of(insn: Insn, pc: Addr) -> BlockOp {
         let imm = insn.imm as u32;
-        let rd = if insn.rd == Reg::ZERO { SINK_INDEX } else { insn.rd.index() } as u8;
+        let rd = destination(insn.rd) as u8;
         let plain = |code| BlockOp { code, rd, rs1: insn.rs1.index() as u8, rs2: insn.rs2.index() as u8, imm };
         // ISA-13: a jump that raises is left to the plain engine, an untaken branch does not raise.
         let to = |code| match ops::is_aligned_target(ops::pc_relative(pc, imm)) {

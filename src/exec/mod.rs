@@ -6,6 +6,9 @@
 
 mod any;
 mod block;
+// Before those that expand its macros.
+#[macro_use]
+mod block_arms;
 mod block_code;
 mod block_run;
 #[cfg(feature = "jit")]
@@ -19,6 +22,7 @@ mod jit_emit;
 #[cfg(feature = "jit")]
 mod jit_region;
 pub mod ops;
+pub mod probe;
 mod step;
 
 use std::collections::BTreeSet;

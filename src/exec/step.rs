@@ -3,7 +3,7 @@
 use super::{Engine, Exit, INTERRUPT_STEPS, Until, WatchRange, ops};
 use crate::ecall::{self, Call, Halt, Host, Served};
 use crate::hart::Machine;
-use crate::isa::{Format, Insn, Op, decode};
+use crate::isa::{Format, Insn, Op, Reg, decode};
 use crate::map::{self, Addr, Mode};
 use crate::mem::MemSpan;
 use crate::trace::{MemAccess, RegAccess, Retired, Sink};
@@ -70,14 +70,14 @@ impl Step {
 }
 
 /// What a retired instruction did besides writing registers.
-struct Effect {
-    next_pc: Addr,
-    next_mode: Mode,
-    rd: Option<u32>,
-    mem: Option<MemAccess>,
+pub(super) struct Effect {
+    pub next_pc: Addr,
+    pub next_mode: Mode,
+    pub rd: Option<u32>,
+    pub mem: Option<MemAccess>,
     /// The machine ECALL that the instruction was, boxed because few are.
     call: Option<Box<Call>>,
-    end: Option<(Halt, u16)>,
+    pub end: Option<(Halt, u16)>,
 }
 
 impl Step {
@@ -178,11 +178,61 @@ fn span_of(mem: MemAccess) -> MemSpan {
     MemSpan { first: mem.addr, last: mem.addr + (bytes - 1), is_write: mem.wmask != 0 }
 }
 
+/// What an instruction reads and changes. The machine is one; `probe.rs` has a small one, on which
+/// what this file does with an instruction is proved for all values.
+pub(super) trait State {
+    fn pc(&self) -> Addr;
+    fn mode(&self) -> Mode;
+    fn x(&self, reg: Reg) -> u32;
+    fn set_x(&mut self, reg: Reg, value: u32);
+    fn word(&self, addr: Addr) -> u32;
+    fn set_word(&mut self, addr: Addr, value: u32);
+    /// Serves the ECALL at pc (ECALL-1).
+    fn serve(&mut self, host: &mut dyn Host) -> Result<Served, Trap>;
+}
+
+impl State for Machine {
+    #[inline]
+    fn pc(&self) -> Addr {
+        self.hart.pc
+    }
+    #[inline]
+    fn mode(&self) -> Mode {
+        self.hart.mode
+    }
+    #[inline]
+    fn x(&self, reg: Reg) -> u32 {
+        self.hart.x(reg)
+    }
+    #[inline]
+    fn set_x(&mut self, reg: Reg, value: u32) {
+        self.hart.set_x(reg, value);
+    }
+    #[inline]
+    fn word(&self, addr: Addr) -> u32 {
+        Machine::word(self, addr)
+    }
+    #[inline]
+    fn set_word(&mut self, addr: Addr, value: u32) {
+        Machine::set_word(self, addr, value);
+    }
+    #[inline(never)]
+    fn serve(&mut self, host: &mut dyn Host) -> Result<Served, Trap> {
+        ecall::serve(self, host)
+    }
+}
+
 /// Executes `insn`; on a trap nothing has changed (TRAP-2).
 #[inline]
 fn execute(machine: &mut Machine, host: &mut dyn Host, word: u32, insn: Insn) -> Result<Effect, Trap> {
-    let pc = machine.hart.pc;
-    let (a, b) = (machine.hart.x(insn.rs1), machine.hart.x(insn.rs2));
+    execute_on(machine, host, word, insn)
+}
+
+/// [`execute`] on any state. Where the operation is known, only its arm is left.
+#[inline(always)]
+pub(super) fn execute_on(machine: &mut impl State, host: &mut dyn Host, word: u32, insn: Insn) -> Result<Effect, Trap> {
+    let pc = machine.pc();
+    let (a, b) = (machine.x(insn.rs1), machine.x(insn.rs2));
     let imm = insn.imm as u32;
     match insn.op {
         Op::Add => write(machine, insn, ops::add(a, b)),
@@ -241,37 +291,37 @@ fn execute(machine: &mut Machine, host: &mut dyn Host, word: u32, insn: Insn) ->
 impl Effect {
     /// Continue behind the instruction.
     #[inline]
-    fn next(machine: &Machine) -> Effect {
-        Effect::to(machine, ops::next_pc(machine.hart.pc))
+    fn next(machine: &impl State) -> Effect {
+        Effect::to(machine, ops::next_pc(machine.pc()))
     }
 
     /// Continue at `next_pc`.
     #[inline]
-    fn to(machine: &Machine, next_pc: Addr) -> Effect {
-        Effect { next_pc, next_mode: machine.hart.mode, rd: None, mem: None, call: None, end: None }
+    fn to(machine: &impl State, next_pc: Addr) -> Effect {
+        Effect { next_pc, next_mode: machine.mode(), rd: None, mem: None, call: None, end: None }
     }
 }
 
 #[inline]
-fn write(machine: &mut Machine, insn: Insn, value: u32) -> Result<Effect, Trap> {
-    machine.hart.set_x(insn.rd, value);
+fn write(machine: &mut impl State, insn: Insn, value: u32) -> Result<Effect, Trap> {
+    machine.set_x(insn.rd, value);
     Ok(Effect { rd: Some(value), ..Effect::next(machine) })
 }
 
 #[inline]
-fn branch(machine: &Machine, imm: u32, is_taken: bool) -> Result<Effect, Trap> {
+fn branch(machine: &impl State, imm: u32, is_taken: bool) -> Result<Effect, Trap> {
     if !is_taken {
         return Ok(Effect::next(machine));
     }
-    let target = aligned(ops::pc_relative(machine.hart.pc, imm))?;
+    let target = aligned(ops::pc_relative(machine.pc(), imm))?;
     Ok(Effect::to(machine, target))
 }
 
 #[inline]
-fn jump(machine: &mut Machine, insn: Insn, target: Addr) -> Result<Effect, Trap> {
+fn jump(machine: &mut impl State, insn: Insn, target: Addr) -> Result<Effect, Trap> {
     let target = aligned(target)?;
-    let link = ops::next_pc(machine.hart.pc);
-    machine.hart.set_x(insn.rd, link);
+    let link = ops::next_pc(machine.pc());
+    machine.set_x(insn.rd, link);
     Ok(Effect { rd: Some(link), ..Effect::to(machine, target) })
 }
 
@@ -286,20 +336,20 @@ fn aligned(target: Addr) -> Result<Addr, Trap> {
 }
 
 #[inline]
-fn load(machine: &mut Machine, insn: Insn, width: u32, extract: fn(u32, u32) -> u32) -> Result<Effect, Trap> {
-    let addr = ops::effective_address(machine.hart.x(insn.rs1), insn.imm as u32);
-    check_access(machine.hart.mode, addr, width, Cause::LoadAccessFault, Cause::LoadAddressMisaligned)?;
+fn load(machine: &mut impl State, insn: Insn, width: u32, extract: fn(u32, u32) -> u32) -> Result<Effect, Trap> {
+    let addr = ops::effective_address(machine.x(insn.rs1), insn.imm as u32);
+    check_access(machine.mode(), addr, width, Cause::LoadAccessFault, Cause::LoadAddressMisaligned)?;
     let value = extract(machine.word(addr), addr);
-    machine.hart.set_x(insn.rd, value);
+    machine.set_x(insn.rd, value);
     let mem = MemAccess { addr, rmask: byte_mask(width), rdata: value & data_mask(width), ..MemAccess::default() };
     Ok(Effect { rd: Some(value), mem: Some(mem), ..Effect::next(machine) })
 }
 
 #[inline]
-fn store(machine: &mut Machine, insn: Insn, width: u32, insert: fn(u32, u32, u32) -> u32) -> Result<Effect, Trap> {
-    let addr = ops::effective_address(machine.hart.x(insn.rs1), insn.imm as u32);
-    check_access(machine.hart.mode, addr, width, Cause::StoreAccessFault, Cause::StoreAddressMisaligned)?;
-    let value = machine.hart.x(insn.rs2);
+fn store(machine: &mut impl State, insn: Insn, width: u32, insert: fn(u32, u32, u32) -> u32) -> Result<Effect, Trap> {
+    let addr = ops::effective_address(machine.x(insn.rs1), insn.imm as u32);
+    check_access(machine.mode(), addr, width, Cause::StoreAccessFault, Cause::StoreAddressMisaligned)?;
+    let value = machine.x(insn.rs2);
     let old = if width < map::WORD_BYTES { machine.word(addr) } else { 0 };
     machine.set_word(addr, insert(old, addr, value));
     let mem = MemAccess { addr, wmask: byte_mask(width), wdata: value & data_mask(width), ..MemAccess::default() };
@@ -328,15 +378,15 @@ const fn data_mask(width: u32) -> u32 {
     u32::MAX >> (32 - 8 * width)
 }
 
-#[inline(never)]
-fn ecall(machine: &mut Machine, host: &mut dyn Host) -> Result<Effect, Trap> {
-    if machine.hart.mode == Mode::User {
-        return Err(Trap::new(Cause::UserEcall, machine.hart.pc));
+#[inline]
+fn ecall(machine: &mut impl State, host: &mut dyn Host) -> Result<Effect, Trap> {
+    if machine.mode() == Mode::User {
+        return Err(Trap::new(Cause::UserEcall, machine.pc()));
     }
-    match ecall::serve(machine, host)? {
+    match machine.serve(host)? {
         Served::Done(call) => Ok(Effect { call: Some(Box::new(call)), ..Effect::next(machine) }),
         Served::Terminated { halt, user_exit } => {
-            let stays = Effect::to(machine, machine.hart.pc);
+            let stays = Effect::to(machine, machine.pc());
             let resume = if halt == Halt::Paused { Effect::next(machine) } else { stays };
             Ok(Effect { end: Some((halt, user_exit)), ..resume })
         }
@@ -344,8 +394,8 @@ fn ecall(machine: &mut Machine, host: &mut dyn Host) -> Result<Effect, Trap> {
 }
 
 /// MODE-4, MODE-5.
-fn mret(machine: &Machine, word: u32) -> Result<Effect, Trap> {
-    if machine.hart.mode == Mode::User {
+fn mret(machine: &impl State, word: u32) -> Result<Effect, Trap> {
+    if machine.mode() == Mode::User {
         return Err(Trap::new(Cause::IllegalInstruction, word));
     }
     let target = aligned(ops::next_pc(machine.word(map::MEPC)))?;
