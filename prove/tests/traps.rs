@@ -3,7 +3,7 @@
 mod common;
 
 use common::traps::{programs, run};
-use common::{START, insn, set};
+use common::{START, insn, set, terminate};
 use lockstep::exec::Exit;
 use lockstep::isa::Op;
 use lockstep::map;
@@ -72,6 +72,28 @@ fn behind_the_last_word_is_the_first() {
     ];
     let segment = run(&jump.concat(), 1, 0);
     assert_eq!(checked("last word", &segment).end, End::Fault { cause: 1, addr: 0 });
+}
+
+/// MAP-4: a jump with a link and a pause in the last word of memory.
+#[test]
+fn the_link_of_the_last_word_is_0() {
+    let last = u32::MAX - 3;
+    let back = START + 4 * 8;
+    for word in [insn(Op::Jalr, 8, 7, 0, 0), insn(Op::Ecall, 0, 0, 0, 0)] {
+        let jump = [
+            &set(5, last)[..],
+            &set(6, word),
+            &[insn(Op::Sw, 0, 5, 6, 0)],
+            &set(7, back),
+            &[insn(Op::Jal, 0, 0, 0, 4 * 6)],
+        ];
+        let rest = [terminate(1), [&set(10, 1)[..], &set(17, 0), &[insn(Op::Jalr, 0, 5, 0, 0)]].concat()].concat();
+        let words = [&jump.concat()[..], &rest].concat();
+        assert_eq!(words.len(), 8 + 5 + 5);
+        let segment = run(&words, 1, 0);
+        let end = checked("last word", &segment).end;
+        assert!(matches!(end, End::Pause(0)), "{end}");
+    }
 }
 
 /// The receipt of a fault verifies, and as that fault alone.

@@ -8,7 +8,7 @@
 use lockstep::isa::{Format, Op};
 
 use super::chip;
-use super::fetch::Fetch;
+use super::fetch::{Fetch, WORDS};
 use super::step::{SINK_OFFSET, ZERO_OFFSET};
 use crate::air::{Builder, Bus, Times, columns};
 use crate::expr::Expr;
@@ -43,6 +43,8 @@ columns! {
         carry[2],
         /// pc + 4 of jal and jalr: its bits 2 to 15 and its upper half.
         link_quotient, link_hi,
+        /// Whether pc is the last word of memory, so that the link is 0.
+        link_wraps,
         /// What the execution chip gets as immediate.
         value[2],
         /// What it gets as target.
@@ -124,7 +126,10 @@ impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
         b.known(self.link_quotient.clone(), 0x3fff);
         b.half(real.clone(), self.link_hi.clone());
         let link = &self.link_hi * 0x4000 + &self.link_quotient;
-        b.when("link is pc + 4", is_jal + is_jalr, self.fetch.pcw() + 1 - link);
+        b.boolean("link_wraps is boolean", self.link_wraps.clone());
+        b.when("link is pc + 4", is_jal + is_jalr, self.fetch.pcw() + 1 - link - &self.link_wraps * WORDS);
+        // Only a link wraps.
+        b.zero("only a link wraps", &self.link_wraps * (is_jal + is_jalr).not());
         // Of a jump that raises the target takes the place of the immediate.
         let raises = &self.raises;
         b.boolean("raises is boolean", raises.clone());
@@ -146,7 +151,9 @@ impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
         let next = self.fetch.pcw() + 1;
         b.zero(
             "target",
-            (is_branch + is_jal) * target + is_jalr * &self.link_hi + (self.is(Op::Lui) + is_auipc) * next
+            (is_branch + is_jal) * target
+                + is_jalr * (&self.link_hi + &self.link_wraps * 0x10000)
+                + (self.is(Op::Lui) + is_auipc) * next
                 - &self.target,
         );
     }

@@ -6,6 +6,7 @@ use lockstep::isa::{Op, Reg};
 
 use super::boundary::{HALT, end};
 use super::chip;
+use super::fetch::WORDS;
 use super::step::{Decoded, RS1, Read, SLOTS, Step, Write, access};
 use crate::air::{Builder, Bus, Times, columns};
 use crate::expr::Expr;
@@ -28,6 +29,8 @@ columns! {
         a7_t_prev,
         /// Halt or pause.
         is_pause,
+        /// Whether it is a pause in the last word of memory, so that pc becomes 0.
+        wraps,
         /// The 16 bits that the program chose.
         user_exit,
         /// The time of the access to a0 before.
@@ -88,8 +91,8 @@ fn register<X: p3_field::PrimeCharacteristicRing>(reg: Reg) -> Expr<X> {
 
 impl Terminate {
     fn constrain<B: Builder>(b: &mut B, row: TerminateRow<Expr<B::Raw>>) {
-        let TerminateRow { step, real, a7_t_prev, is_pause, user_exit, a0_t_prev } = &row;
-        super::booleans(b, &[real.clone(), is_pause.clone()]);
+        let TerminateRow { step, real, a7_t_prev, is_pause, wraps, user_exit, a0_t_prev } = &row;
+        super::booleans(b, &[real.clone(), is_pause.clone(), wraps.clone()]);
         b.zero("ECALL-1: machine mode", real * step.mode.not());
         step.fetch(b, real, ecall());
         let a7 = Read { value: [Expr::zero(), Expr::zero()], t_prev: a7_t_prev.clone() };
@@ -98,6 +101,8 @@ impl Terminate {
         step.read(b, real, &register(Reg::A0), RS1, &a0);
         // ECALL-2: pc stays for halt and becomes pc + 4 for pause.
         let pcw = &step.pcw + is_pause;
+        b.zero("behind the last word is the first", wraps * (&pcw - WORDS));
+        let pcw = pcw - wraps * WORDS;
         let kind = is_pause + HALT;
         let zero = Expr::zero;
         let tuple = [&step.ts + SLOTS, pcw, step.mode.clone(), kind, user_exit.clone(), zero(), zero()];

@@ -84,7 +84,7 @@ columns! {
 chip!(Unfetchable, "unfetchable", UnfetchableRow);
 
 /// The words of memory.
-const WORDS: u32 = 1 << 30;
+pub const WORDS: u32 = 1 << 30;
 
 impl Unfetchable {
     fn constrain<B: Builder>(b: &mut B, row: UnfetchableRow<Expr<B::Raw>>) {

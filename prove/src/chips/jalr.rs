@@ -20,6 +20,8 @@ columns! {
         b: Read, write: Write,
         /// The upper half of pc + 4, from the decoder.
         link_hi,
+        /// Whether pc is the last word of memory, so that the link is 0.
+        link_wraps,
         /// Bits 2 to 15 of the target.
         quotient,
         /// Bit 0 of the sum, which is cleared (ISA-11).
@@ -34,10 +36,12 @@ chip!(Jalr, "jalr", JalrRow);
 
 impl Jalr {
     fn constrain<B: Builder>(b: &mut B, row: JalrRow<Expr<B::Raw>>) {
-        let JalrRow { step, real, rd, rs1, imm, link_hi, quotient, bit0, hi, carry, .. } = &row;
-        b.boolean("real is boolean", real.clone());
+        let JalrRow { step, real, rd, rs1, imm, link_hi, link_wraps, quotient, bit0, hi, carry, .. } = &row;
+        super::booleans(b, &[real.clone(), link_wraps.clone()]);
+        let link = &(link_hi + link_wraps * 0x10000);
+        b.half(real.clone(), link_hi.clone());
         let op = Decoded::bare(Expr::of(Op::Jalr as u32));
-        let insn = Decoded { rd: rd.clone(), rs1: rs1.clone(), imm: imm.clone(), target: link_hi.clone(), ..op };
+        let insn = Decoded { rd: rd.clone(), rs1: rs1.clone(), imm: imm.clone(), target: link.clone(), ..op };
         // ISA-13: bit 1 of the target is 0, so the two low bits of the sum are bit 0.
         b.boolean("bit 0 is boolean", bit0.clone());
         super::quarter(b, real, quotient, bit0.clone());
@@ -48,7 +52,7 @@ impl Jalr {
         step.execute(b, real, insn, hi * 0x4000 + quotient, step.mode.clone());
         step.read(b, real, rs1, RS1, &row.b);
         // pc + 4 = 4 (pcw + 1), less its upper half.
-        let link_lo = (step.next_pcw() - link_hi * 0x4000) * 4;
+        let link_lo = (step.next_pcw() - link * 0x4000) * 4;
         step.write(b, real, rd, &row.write, [link_lo, link_hi.clone()]);
     }
 }

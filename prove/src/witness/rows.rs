@@ -6,8 +6,8 @@ use lockstep::map::{KERNEL_START, Mode, SYSTEM_START, USER_START};
 use p3_field::{Field, PrimeCharacteristicRing};
 
 use super::replay::{
-    Access, Call, Declined, Decoded, Event, Filled, Illegal, Refreshed, Taken, Unfetchable, destination_offset,
-    is_taken, operands, source_offset,
+    Access, Call, Declined, Decoded, Event, Filled, Illegal, LAST_WORD, Refreshed, Taken, Unfetchable,
+    destination_offset, is_taken, operands, source_offset,
 };
 use crate::air::F;
 use crate::chips::add::{AddImmediateRow, AddRow};
@@ -282,6 +282,11 @@ pub fn constant(event: Event) -> ConstantRow<F> {
     }
 }
 
+/// The upper half of pc + 4, which is 2^16 behind the last word.
+fn link_cell(pc: u32) -> F {
+    cell(((u64::from(pc) + 4) >> 16) as u32)
+}
+
 pub fn jalr(event: Event) -> JalrRow<F> {
     let imm = event.insn.imm as u32;
     let sum = event.rs1.old.wrapping_add(imm);
@@ -294,6 +299,7 @@ pub fn jalr(event: Event) -> JalrRow<F> {
         b: read(event.rs1),
         write: write(event.rd),
         link_hi: cell(event.rd.new >> 16),
+        link_wraps: flag(event.pc == LAST_WORD),
         quotient: cell((sum & 0xffff) >> 2),
         bit0: cell(sum & 1),
         hi: cell(sum >> 16),
@@ -517,6 +523,7 @@ pub fn terminate(call: Call) -> TerminateRow<F> {
         real: F::ONE,
         a7_t_prev: cell(call.a7.t_prev),
         is_pause: cell(call.a0.old & 0xffff),
+        wraps: flag(call.a0.old & 0xffff == 1 && call.event.pc == LAST_WORD),
         user_exit: cell(call.a0.old >> 16),
         a0_t_prev: cell(call.a0.t_prev),
     }
@@ -617,7 +624,7 @@ pub fn decoded(decoded: Decoded) -> DecodeRow<F> {
         },
     };
     let target = match (insn.op.class(), insn.op) {
-        (_, Op::Jalr) => cell(link >> 16),
+        (_, Op::Jalr) => link_cell(pc),
         (Class::Branch, _) | (_, Op::Jal) => target_cell(sum),
         (Class::Upper, _) => cell((pc >> 2) + 1),
         _ => F::ZERO,
@@ -638,6 +645,7 @@ pub fn decoded(decoded: Decoded) -> DecodeRow<F> {
         carry: carries(pc, addend),
         link_quotient: cell((link & 0xffff) >> 2),
         link_hi: cell(link >> 16),
+        link_wraps: flag(is_link && pc == LAST_WORD),
         value: halves(value),
         target,
     }
@@ -727,7 +735,7 @@ pub fn misjump(event: Event) -> MisjumpRow<F> {
             _ => halves(direct),
         },
         target: match op {
-            Op::Jalr => cell(event.pc.wrapping_add(4) >> 16),
+            Op::Jalr => link_cell(event.pc),
             Op::Mret => F::ZERO,
             _ => target_cell(direct),
         },
