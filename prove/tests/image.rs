@@ -21,6 +21,7 @@ fn theirs(words: &[(u32, u32)]) -> [u8; 32] {
         }
         image.set_page(number.0, page);
     }
+    image.update_digests();
     let state = SystemState { pc: 0, merkle_root: image.image_id() };
     state.digest::<Impl>().into()
 }
