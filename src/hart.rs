@@ -9,6 +9,9 @@ use crate::mem::{Memory, Page, PageNo};
 /// The registers of one mode: x0 to x31, and behind them the sink of x0 (MAP-7).
 pub type RegisterFile = [u32; SINK_INDEX + 1];
 
+/// The steps of a segment, the part of a run that one proof covers: the next segment begins behind them.
+pub const SEGMENT_STEPS: u64 = (1 << 20) - 2;
+
 /// Where in a [`RegisterFile`] a value for `reg` goes: that for x0 to the sink (MAP-7).
 #[inline]
 pub(crate) fn destination(reg: Reg) -> usize {

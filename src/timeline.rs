@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::ecall::replay::Recorder;
 use crate::ecall::{Host, Refused};
-use crate::exec::{Engine, Exit, Step, Until};
+use crate::exec::{AnyEngine, Engine, Exit, Step, Until};
 use crate::hart::Machine;
 use crate::mem::{PAGE_BYTES, PageNo, SavedPage};
 use crate::snapshot::{Mark, PAGE_COST_BYTES, undo, union};
@@ -24,7 +24,10 @@ use crate::trace::Sink;
 /// A run with its past.
 pub struct Timeline {
     machine: Machine,
-    engine: Step,
+    /// Made when a run is long enough for it.
+    engine: Option<AnyEngine>,
+    /// For the first steps of each run.
+    step: Step,
     host: Recorder<Rewindable>,
     /// The points kept, in order; the first is the beginning of the run and stays.
     marks: Vec<Mark>,
@@ -37,7 +40,9 @@ pub struct Timeline {
     used_bytes: usize,
 }
 
-/// Steps between two marks when the run goes where it was never before: some 30 ms.
+/// The first steps of a run are made by the plain engine: many runs end there, and entering translated code costs more.
+const NEAR_STEPS: u64 = 64;
+/// Steps between two marks when the run goes where it was never before: some 30 ms of the plain engine.
 const INTERVAL_STEPS: u64 = 4 << 20;
 /// Steps between two marks that the first replay of an interval makes: some 2 ms.
 const FINE_STEPS: u64 = 256 << 10;
@@ -56,7 +61,8 @@ impl Timeline {
         let used_bytes = first.bytes();
         let host = Recorder::new(Rewindable { host, reads: BTreeMap::new(), again: BTreeMap::new() });
         let frontier = machine.hart.instructions;
-        Timeline { machine, engine: Step::new(), host, marks: vec![first], at: 0, frontier, budget_bytes, used_bytes }
+        let (engine, step) = (None, Step::new());
+        Timeline { machine, engine, step, host, marks: vec![first], at: 0, frontier, budget_bytes, used_bytes }
     }
 
     /// The machine as it is now.
@@ -86,9 +92,13 @@ impl Timeline {
 
     /// Runs forward until `until`, keeping history.
     pub fn run(&mut self, until: Until<'_>, sink: &mut impl Sink) -> Exit {
+        let near = self.now() + NEAR_STEPS;
         loop {
             let pause = self.next_pause().min(until.order);
-            let exit = self.engine.run(&mut self.machine, &mut self.host, Until { order: pause, ..until }, sink);
+            let exit = match self.now() < near {
+                true => self.run_plain(Until { order: pause.min(near), ..until }, sink),
+                false => self.run_fast(Until { order: pause, ..until }, sink),
+            };
             self.arrive();
             if exit != Exit::Order || self.now() >= until.order {
                 return exit;
@@ -98,6 +108,15 @@ impl Timeline {
                 return Exit::Breakpoint;
             }
         }
+    }
+
+    fn run_plain(&mut self, until: Until<'_>, sink: &mut impl Sink) -> Exit {
+        self.step.run(&mut self.machine, &mut self.host, until, sink)
+    }
+
+    fn run_fast(&mut self, until: Until<'_>, sink: &mut impl Sink) -> Exit {
+        let engine = self.engine.get_or_insert_with(AnyEngine::default);
+        engine.run(&mut self.machine, &mut self.host, until, sink)
     }
 
     /// Goes to the point before step `order`, or to the end of the run if that comes first.
@@ -112,6 +131,13 @@ impl Timeline {
     /// The step number of the last mark at or before `order`: going there does not execute.
     pub fn mark_before(&self, order: u64) -> u64 {
         self.marks[self.interval_of(order)].order()
+    }
+
+    /// Keeps this point: going here will not execute, as long as the budget allows.
+    pub fn mark(&mut self) {
+        if self.now() != self.marks[self.at].order() {
+            self.add_mark();
+        }
     }
 
     /// Changes the machine. What was recorded behind now is dropped; says whether there was anything.

@@ -4,6 +4,7 @@
 //! Programs are random and nasty on purpose: loops, faults at the edges of blocks and regions, stores to
 //! code that is about to run, jumps to misaligned addresses, the registers' window, changes of mode.
 //! A failure prints its seed: `LOCKSTEP_SEED=<seed> cargo test -p lockstep-vm --test engines` runs it alone.
+//! `make engines-long SEEDS=<count>` runs more of them, and says how many steps were compared.
 
 use std::collections::BTreeSet;
 
@@ -271,11 +272,12 @@ fn engines() -> Vec<AnyEngine> {
     engines
 }
 
-/// The seeds to run: `count` of them, or the one that `LOCKSTEP_SEED` names.
-fn seeds(count: u64) -> Vec<u64> {
-    match std::env::var("LOCKSTEP_SEED") {
-        Ok(seed) => vec![seed.parse().expect("LOCKSTEP_SEED is a number")],
-        Err(_) => (1..=count).collect(),
+/// The seeds to run: `count` of them, as many as `LOCKSTEP_SEEDS` says, or the one that `LOCKSTEP_SEED` names.
+fn seeds(count: u64) -> std::ops::RangeInclusive<u64> {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    match number("LOCKSTEP_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("LOCKSTEP_SEEDS").unwrap_or(count),
     }
 }
 
@@ -283,8 +285,8 @@ fn seeds(count: u64) -> Vec<u64> {
 const ENOUGH_STEPS: u64 = 6_000;
 
 /// Runs the program of `seed` with the plain engine and with `pick`'s choice among the engines, stopping both at the same
-/// random places.
-fn compare(seed: u64, engines: &mut [AnyEngine], mut pick: impl FnMut(&mut Random) -> usize) {
+/// random places; returns how many steps both made.
+fn compare(seed: u64, engines: &mut [AnyEngine], mut pick: impl FnMut(&mut Random) -> usize) -> u64 {
     let mut random = Random::new(seed ^ 0xABCD);
     let mut expected = Program::machine(seed);
     let mut machine = expected.clone();
@@ -304,6 +306,7 @@ fn compare(seed: u64, engines: &mut [AnyEngine], mut pick: impl FnMut(&mut Rando
         }
         disturb(&mut random, &mut expected, &mut machine);
     }
+    expected.hart.instructions
 }
 
 /// What a debugger may do between two runs: change a word of code, or begin an interval of history.
@@ -354,11 +357,13 @@ impl Stops {
 /// TIME-1, TIME-3, TRAP-2, TRAP-5, MEM-3 to MEM-6, MAP-5 to MAP-7, MODE-2 to MODE-6: an engine of its own for each program.
 #[test]
 fn engines_agree_with_the_plain_one() {
+    let mut steps = 0;
     for seed in seeds(150) {
         for number in 0..engines().len() {
-            compare(seed, &mut engines(), |_| number);
+            steps += compare(seed, &mut engines(), |_| number);
         }
     }
+    println!("{steps} steps of {} programs compared", seeds(150).end());
 }
 
 /// One set of engines for many machines, and any of them may make the next steps of any machine.
@@ -367,9 +372,11 @@ fn engines_can_be_switched_in_mid_run() {
     let mut engines = engines();
     engines.push(AnyEngine::new(EngineKind::Step));
     let count = engines.len() as u32;
+    let mut steps = 0;
     for seed in seeds(150) {
-        compare(seed, &mut engines, |random| random.below(count) as usize);
+        steps += compare(seed, &mut engines, |random| random.below(count) as usize);
     }
+    println!("{steps} steps of {} programs compared, on changing engines", seeds(150).end());
 }
 
 /// MEM-5: the store changes the next instruction, every time round a loop that is compiled by then.

@@ -2,67 +2,15 @@
 //!
 //! No socket is needed: a session is bytes in, replies out.
 
+mod gdb_raw;
+
+use gdb_raw::{bodies, exchange, packet, session};
 use lockstep::ecall::NoHost;
-use lockstep::gdb::{ClientId, Event, Framer, Inferior, PACKET_BYTES, Program, Session, frame};
+use lockstep::gdb::{ClientId, Inferior, PACKET_BYTES, Program, Session, frame};
 use lockstep::hart::{Hart, Machine};
 use lockstep::map::Mode;
 use lockstep::mem::Memory;
 use lockstep::timeline::DEFAULT_BUDGET_BYTES;
-use quickcheck::{Arbitrary, Gen, QuickCheck};
-
-/// A program that counts a0 up for ever, at 0x20000.
-fn session() -> (Session, ClientId) {
-    let mut machine = Machine { hart: Hart::new(0x2_0000, Mode::User), mem: Memory::new() };
-    machine.set_word(0x2_0000, 0x0015_0513); // addi a0, a0, 1
-    machine.set_word(0x2_0004, 0x00a5_a023); // sw a0, 0(a1)
-    machine.set_word(0x2_0008, 0xff9f_f06f); // j 0x20000
-    machine.hart.set_x(lockstep::isa::Reg::A1, 0x3_0000);
-    let program = Program { path: "/program".to_owned(), elf: b"not much of a program".to_vec() };
-    let mut session = Session::new(Inferior::new(program, machine, Box::new(NoHost), DEFAULT_BUDGET_BYTES));
-    let client = session.connect();
-    (session, client)
-}
-
-/// Sends `bytes`, lets the program run if it was resumed, and returns what came back.
-fn exchange(session: &mut Session, client: ClientId, bytes: &[u8]) -> Vec<u8> {
-    session.receive(client, bytes);
-    if session.is_running() {
-        session.run(1000);
-    }
-    session.outbox(client)
-}
-
-fn packet(body: &[u8]) -> Vec<u8> {
-    let sum = body.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-    [b"$", body, format!("#{sum:02x}").as_bytes()].concat()
-}
-
-/// The bodies of the packets in `bytes`, with runs written out.
-fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut framer = Framer::default();
-    let events = bytes.iter().filter_map(|byte| framer.push(*byte));
-    let sound = events.filter_map(|event| match event {
-        Event::Packet { body, is_sound: true } => Some(expanded(&body)),
-        Event::Packet { is_sound: false, .. } => panic!("a reply with a bad checksum"),
-        _ => None,
-    });
-    sound.collect()
-}
-
-fn expanded(body: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::new();
-    let mut bytes = body.iter();
-    while let Some(byte) = bytes.next() {
-        match (byte, out.last()) {
-            (b'*', Some(last)) => {
-                let count = bytes.next().map_or(0, |count| usize::from(count - 29));
-                out.extend(vec![*last; count]);
-            }
-            _ => out.push(*byte),
-        }
-    }
-    out
-}
 
 /// The session still answers, with all its registers.
 fn check_alive(name: &str, session: &mut Session, client: ClientId) {
@@ -205,7 +153,10 @@ fn other_packets() {
     check_refused(b"QCatchSyscalls:2");
     check_refused(b"QRestoreRegisterState:7");
     check_refused(b"vFile:open:zz,0,0");
-    check_answered(b"vFile:pread:63,4,0", b"F-1,09");
+    check_answered(b"vFile:pread:3,zz,0", b"F-1,16");
+    check_answered(b"vFile:pread:3,4,4", b"F4;much");
+    check_answered(b"vFile:pread:3,ffffffffffffffff,ffffffffffffffff", b"F0;");
+    check_answered(b"vFile:pread:63,4,0", b"F-1,9");
     check_refused(b"an unknown packet");
     check_raw("resume while running", &[packet(b"c"), packet(b"c"), packet(b"g")].concat());
     check_raw("resume with a signal that is none", &packet(b"vCont;Cff"));
@@ -246,6 +197,12 @@ fn the_next_client_starts_afresh() {
     assert!(session.is_running(), "the first client's breakpoint is gone");
 }
 
+/// A stop reply, with the registers it brings along: of ra, sp, fp and pc only the last is not 0 here.
+fn stopped(why: &str, pc: u32) -> Vec<u8> {
+    let pc: String = pc.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("T05{why}01:00000000;02:00000000;08:00000000;20:{pc};").into_bytes()
+}
+
 /// One controls; the others look, and wait with it.
 #[test]
 fn observers_look_and_follow() {
@@ -260,7 +217,7 @@ fn observers_look_and_follow() {
     exchange(&mut session, controller, &packet(b"Z0,20004,4"));
     exchange(&mut session, controller, &packet(b"vCont;c"));
     let followed = bodies(&session.outbox(observer));
-    assert_eq!(followed, [b"T05thread:01;swbreak:;"]);
+    assert_eq!(followed, [stopped("thread:01;swbreak:;", 0x2_0004)]);
 }
 
 /// Errors are sentences for a client that can show them.
@@ -272,157 +229,88 @@ fn errors_say_what_was_wrong() {
     assert_eq!(String::from_utf8_lossy(&reply), "E.0x00000010 is in the invalid region below 0x00010000 (MAP-1)");
 }
 
-/// Catching user ECALLs needs a kernel: here it is three words, at the vector.
-#[test]
-fn ecalls_are_caught_at_entry_and_return() {
+/// A program that does nothing but ECALL 64, on a kernel of these words.
+fn session_with_kernel(kernel: &[u32]) -> (Session, ClientId) {
     let mut machine = Machine { hart: Hart::new(0x2_0000, Mode::User), mem: Memory::new() };
     let words = [0x0400_0893, 0x0000_0073, 0x0000_0013, 0xff5f_f06f]; // li a7, 64; ecall; nop; j
     (0..).zip(words).for_each(|(i, word)| machine.set_word(0x2_0000 + 4 * i, word));
-    machine.set_word(0xC000_0000, 0x0000_0013); // nop
-    machine.set_word(0xC000_0004, 0x3020_0073); // mret
+    (0..).zip(kernel).for_each(|(i, word)| machine.set_word(0xC000_0000 + 4 * i, *word));
     machine.set_word(lockstep::map::ECALL_VECTOR, 0xC000_0000);
     let inferior = Inferior::new(Program::default(), machine, Box::new(NoHost), DEFAULT_BUDGET_BYTES);
     let mut session = Session::new(inferior);
     let client = session.connect();
+    (session, client)
+}
+
+const NOP: u32 = 0x0000_0013;
+const MRET: u32 = 0x3020_0073;
+
+/// The last reply to `body`, after the program has run as far as it goes.
+fn last_reply(session: &mut Session, client: ClientId, body: &[u8]) -> Vec<u8> {
+    let mut said = exchange(session, client, &packet(body));
+    while session.is_running() {
+        session.run(1000);
+        said.extend(session.outbox(client));
+    }
+    bodies(&said).pop().unwrap_or_default()
+}
+
+fn monitor(session: &mut Session, client: ClientId, command: &str) {
+    let hex: String = command.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(last_reply(session, client, format!("qRcmd,{hex}").as_bytes()), b"OK");
+}
+
+/// Catching user ECALLs needs a kernel: here it is two words, at the vector.
+#[test]
+fn ecalls_are_caught_at_entry_and_return() {
+    let (mut session, client) = session_with_kernel(&[NOP, MRET]);
     exchange(&mut session, client, &packet(b"QCatchSyscalls:1;40"));
     let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
     for _ in 0..2 {
-        assert_eq!(next(b"vCont;c"), b"T05syscall_entry:40;");
+        assert_eq!(next(b"vCont;c"), stopped("syscall_entry:40;", 0x2_0004));
         assert_eq!(next(b"p20"), b"04000200");
-        assert_eq!(next(b"vCont;c"), b"T05syscall_return:40;");
+        assert_eq!(next(b"vCont;c"), stopped("syscall_return:40;", 0x2_0008));
         assert_eq!(next(b"p20"), b"08000200");
     }
     // To the program, the ECALL is one step in both directions.
     assert_eq!(next(b"QCatchSyscalls:0"), b"OK");
-    assert_eq!(next(b"bs"), b"T05thread:01;");
+    assert_eq!(next(b"bs"), stopped("thread:01;", 0x2_0004));
     assert_eq!(next(b"p20"), b"04000200");
-    assert_eq!(next(b"vCont;s"), b"T05thread:01;");
+    assert_eq!(next(b"vCont;s"), stopped("thread:01;", 0x2_0008));
     assert_eq!(next(b"p20"), b"08000200");
 }
 
-/// Bytes that are mostly packets.
-#[derive(Clone, Debug)]
-struct Stream(Vec<u8>);
-
-impl Arbitrary for Stream {
-    fn arbitrary(g: &mut Gen) -> Stream {
-        let mut bytes = Vec::new();
-        for _ in 0..usize::arbitrary(g) % 12 {
-            match u8::arbitrary(g) % 8 {
-                0 => bytes.extend(Vec::<u8>::arbitrary(g)),
-                1 => bytes.extend(packet(&Vec::<u8>::arbitrary(g))),
-                2 => bytes.push(*g.choose(b"+-\x03$#").expect("there are five")),
-                _ => bytes.extend(packet(&body(g))),
-            }
-        }
-        Stream(bytes)
-    }
-
-    fn shrink(&self) -> Box<dyn Iterator<Item = Stream>> {
-        Box::new(self.0.shrink().map(Stream))
-    }
-}
-
-/// A packet that begins like one that is known, cut or continued at random.
-fn body(g: &mut Gen) -> Vec<u8> {
-    let known: &[&[u8]] = &[
-        b"?",
-        b"g",
-        b"G",
-        b"p20",
-        b"P5=01000000",
-        b"m20000,10",
-        b"M20100,2:aabb",
-        b"X20100,1:a",
-        b"x20000,8",
-        b"Z0,20004,4",
-        b"Z2,30000,4",
-        b"z0,20004,4",
-        b"Z0,20008,4;X3,220127",
-        b"vCont?",
-        b"vCont;c",
-        b"vCont;s",
-        b"vCont;r20000,20008",
-        b"bc",
-        b"bs",
-        b"c",
-        b"s",
-        b"D",
-        b"!",
-        b"R00",
-        b"vRun;",
-        b"vKill;1",
-        b"H g0",
-        b"Hc-1",
-        b"T1",
-        b"qC",
-        b"qSupported:multiprocess+;error-message+",
-        b"qXfer:features:read:target.xml:0,ff",
-        b"qXfer:threads:read::0,ff",
-        b"qXfer:memory-map:read::0,ff",
-        b"qXfer:exec-file:read:1:0,ff",
-        b"vFile:open:2f70,0,0",
-        b"vFile:pread:3,10,0",
-        b"qRcmd,68656c70",
-        b"qCRC:20000,10",
-        b"qSearch:memory:20000;100;a",
-        b"QCatchSyscalls:1",
-        b"QStartNoAckMode",
-        b"qfThreadInfo",
-        b"qsThreadInfo",
-        b"qHostInfo",
-        b"qMemoryRegionInfo:0",
-        b"QSaveRegisterState",
-        b"QRestoreRegisterState:1",
-        b"qAttached",
-        b"QEnableErrorStrings",
-    ];
-    let mut body = g.choose(known).expect("there are some").to_vec();
-    match u8::arbitrary(g) % 6 {
-        0 => body.truncate(usize::arbitrary(g) % (body.len() + 1)),
-        1 => body.extend(Vec::<u8>::arbitrary(g)),
-        2 => {
-            let index = usize::arbitrary(g) % body.len();
-            body[index] = u8::arbitrary(g);
-        }
-        _ => {}
-    }
-    body
-}
-
-/// All that a session says to `pieces`, with the program run a little after each reply that waits for it.
-fn conversation<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, [u8; 32]) {
-    let (mut session, client) = session();
-    let mut said = Vec::new();
-    for piece in pieces {
-        session.receive(client, piece);
-        said.extend(session.outbox(client));
-    }
-    (said, session.inferior().machine().digest())
-}
-
-/// How the bytes are cut on their way makes no difference.
+/// The user's own catches stop before the ECALL, in both directions.
 #[test]
-fn replies_do_not_depend_on_how_the_bytes_arrive() {
-    fn same(stream: Stream, size: usize) -> bool {
-        let whole = conversation([&stream.0[..]].into_iter());
-        whole == conversation(stream.0.chunks(1)) && whole == conversation(stream.0.chunks(size % 50 + 1))
-    }
-    QuickCheck::new().tests(100).quickcheck(same as fn(Stream, usize) -> bool);
+fn ecalls_are_caught_by_name_in_both_directions() {
+    let (mut session, client) = session_with_kernel(&[NOP, MRET]);
+    monitor(&mut session, client, "catch-ecall read write");
+    let mut next = |body: &[u8]| {
+        let reply = last_reply(&mut session, client, body);
+        (reply, session.inferior().machine().hart.instructions)
+    };
+    let at_ecall = stopped("thread:01;", 0x2_0004);
+    // A round is li, ECALL, nop and MRET of the kernel, nop, j.
+    assert_eq!(next(b"vCont;c"), (at_ecall.clone(), 1));
+    assert_eq!(next(b"vCont;c"), (at_ecall.clone(), 7));
+    assert_eq!(next(b"vCont;c"), (at_ecall.clone(), 13));
+    assert_eq!(next(b"bc"), (at_ecall.clone(), 7));
+    assert_eq!(next(b"vCont;s").1, 10);
+    assert_eq!(next(b"bc"), (at_ecall, 7));
 }
 
-/// Each sound packet gets one reply at most, and the session survives everything but a wish to leave.
+/// TRAP-6: what goes wrong in the kernel is the ECALL's fault to the program, the kernel's to one who looks at it.
 #[test]
-fn one_reply_a_packet() {
-    fn survives(stream: Stream) -> bool {
-        let (mut session, client) = session();
-        let mut framer = Framer::default();
-        let requests = stream.0.iter().filter_map(|byte| framer.push(*byte));
-        let requests = requests.filter(|event| !matches!(event, Event::Ack)).count();
-        let mut replies = bodies(&exchange(&mut session, client, &stream.0));
-        // Console output comes besides the reply.
-        replies.retain(|body| body.first() != Some(&b'O') || body == b"OK");
-        replies.len() <= requests
-    }
-    QuickCheck::new().tests(300).quickcheck(survives as fn(Stream) -> bool);
+fn a_fault_in_the_kernel_is_shown_where_it_matters() {
+    let (mut session, client) = session_with_kernel(&[NOP, 0]);
+    let mut fault = |body: &[u8]| {
+        last_reply(&mut session, client, body);
+        let pc = session.inferior().machine().hart.pc;
+        (pc, matches!(session.inferior().last_stop, lockstep::gdb::Stop::Fault(_)))
+    };
+    assert_eq!(fault(b"vCont;c"), (0x2_0004, true));
+    assert_eq!(fault(b"vCont;s"), (0x2_0004, true));
+    let command: String = "kernel on".bytes().map(|byte| format!("{byte:02x}")).collect();
+    fault(format!("qRcmd,{command}").as_bytes());
+    assert_eq!(fault(b"vCont;c"), (0xC000_0004, true));
 }

@@ -32,6 +32,14 @@ fn monitor_commands() {
     assert_eq!(end_of("monitor", 0, &[]), End::Exited(7));
 }
 
+#[test]
+fn across_the_line_to_the_kernel() {
+    let elf = debuggee(0);
+    let (addr, server) = gdb::serve_with_kernel(&elf);
+    gdb::check_script("kernel", addr, &elf);
+    assert_eq!(server.join().expect("the server does not panic"), End::Exited(7));
+}
+
 /// A frame at an address without code has no caller that gdb could find.
 const CALL_OF_NULL: u32 = 6;
 
@@ -104,10 +112,10 @@ fn lldb_debugs_too() {
         "memory read --size 4 --count 3 --format x `(unsigned)&table`".to_owned(),
         "detach".to_owned(),
     ];
-    let mut lldb = std::process::Command::new("lldb-14");
+    let mut lldb = std::process::Command::new("lldb");
     lldb.args(["--no-lldbinit", "-b"]);
     lldb.args(commands.iter().flat_map(|command| ["-o", command]));
-    let output = lldb.output().expect("lldb-14 is installed (make setup)");
+    let output = lldb.output().expect("lldb is installed (make setup)");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut rest = text.as_str();
     for expected in [

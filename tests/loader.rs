@@ -102,6 +102,25 @@ fn a_plain_kernel_finds_the_entry_word() {
     assert_eq!(error.file, File::Kernel);
 }
 
+/// ELF-10: a kernel for RISC Zero may have segments in user memory, but not where the program has its own.
+#[test]
+fn a_plain_kernel_keeps_off_the_program() {
+    let segment = |addr, memory_size| Segment { addr, bytes: vec![5, 0, 0, 0], memory_size };
+    let kernel = ElfFile { entry: 0xC000_0000, segments: vec![segment(0xC000_0000, 8), segment(0x3_0000, 16)] }.bytes();
+    let program = |addr, memory_size| ElfFile { entry: addr, segments: vec![segment(addr, memory_size)] }.bytes();
+    let words = "its segment 1 and segment 0 of the program overlap at 0x00030000; link the program elsewhere";
+    for (addr, memory_size) in [(0x2_0000, 0x1_0001), (0x3_0000, 4)] {
+        let error = refused(&program(addr, memory_size), Kernel::Elf(&kernel), "ELF-10", words);
+        assert_eq!(error.file, File::Kernel);
+    }
+    let inside = "overlap at 0x0003000c";
+    refused(&program(0x3_000C, 4), Kernel::Elf(&kernel), "ELF-10", inside);
+    for addr in [0x2_FFF0, 0x3_0010] {
+        let image = load(&program(addr, 16), Kernel::Elf(&kernel)).expect("they do not overlap");
+        assert_eq!((image.memory.word(0x3_0000), image.memory.word(addr)), (5, 5));
+    }
+}
+
 /// ELF-1.
 #[test]
 fn other_kinds_of_file_are_refused() {

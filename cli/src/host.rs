@@ -2,17 +2,30 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lockstep::ecall::{Host, Refused, fd};
 use lockstep::hart::Machine;
 use lockstep::risc0::Risc0Host;
 
 use crate::error::Error;
+use crate::program::{Program, ProgramArgs};
 
-/// What only guests of RISC Zero's kernels see.
+/// What a program sees of the command line.
 #[derive(clap::Args, Clone)]
-pub struct Risc0Args {
+pub struct GuestArgs {
+    /// An argument for the program (`argv[1]` and on); may be given several times
+    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
+    args: Vec<String>,
+
+    /// More arguments for the program
+    #[arg(last = true, value_name = "ARGS")]
+    more_args: Vec<String>,
+
+    /// The program's standard input, instead of this process's
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+
     /// A variable of the environment of a RISC Zero guest; may be given several times
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
@@ -20,6 +33,52 @@ pub struct Risc0Args {
     /// Where the random numbers of a RISC Zero guest begin; the same seed gives the same run
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+impl GuestArgs {
+    /// The host that the kernel of `program` expects. The program's standard output goes to stderr if
+    /// `is_stdout_taken`.
+    ///
+    /// # Errors
+    /// `--input` cannot be read.
+    pub fn host(&self, named: &ProgramArgs, program: &Program, is_stdout_taken: bool) -> Result<GuestHost, Error> {
+        let name = named.elf.to_string_lossy().into_owned();
+        let arguments: Vec<String> = self.args.iter().chain(&self.more_args).cloned().collect();
+        let argv: Vec<String> = [name].into_iter().chain(arguments.iter().cloned()).collect();
+        let streams = ProcessHost::new(&argv, self.input.as_deref(), is_stdout_taken)?;
+        if !program.is_risc0() {
+            return Ok(GuestHost::Plain(streams));
+        }
+        // RISC Zero's guests have no argv[0].
+        Ok(GuestHost::Risc0(Box::new(Risc0Host::new(streams, arguments, self.env.clone(), self.seed))))
+    }
+
+    /// As a shell takes them, with a space before each.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for arg in self.args.iter().chain(&self.more_args) {
+            words += &format!(" --arg {}", quoted(arg));
+        }
+        for (name, value) in &self.env {
+            words += &format!(" --env {}", quoted(&format!("{name}={value}")));
+        }
+        if self.seed != 0 {
+            words += &format!(" --seed {}", self.seed);
+        }
+        if let Some(input) = &self.input {
+            words += &format!(" --input {}", quoted(&input.to_string_lossy()));
+        }
+        words
+    }
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./=:".contains(char);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -36,15 +95,6 @@ pub enum GuestHost {
 }
 
 impl GuestHost {
-    /// The host of a kernel made for RISC Zero if `is_risc0`; its guest has no `argv[0]`, which `arguments` begin with.
-    pub fn new(streams: ProcessHost, is_risc0: bool, arguments: &[String], args: &Risc0Args) -> GuestHost {
-        if !is_risc0 {
-            return GuestHost::Plain(streams);
-        }
-        let arguments = arguments.iter().skip(1).cloned().collect();
-        GuestHost::Risc0(Box::new(Risc0Host::new(streams, arguments, args.env.clone(), args.seed)))
-    }
-
     /// The streams of this process.
     pub fn streams(&mut self) -> &mut ProcessHost {
         match self {
@@ -76,6 +126,10 @@ impl Host for GuestHost {
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
         self.host().write(order, fd, bytes)
+    }
+
+    fn looks_at_machine(&self) -> bool {
+        matches!(self, GuestHost::Risc0(_))
     }
 
     fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {

@@ -30,6 +30,8 @@ pub struct Program {
     pub elf: Vec<u8>,
     /// The kernel's ELF file, if there is one.
     pub kernel_elf: Option<Vec<u8>>,
+    /// Whether the file that was named is no ELF file but holds them: an R0BF file.
+    pub is_packed: bool,
 }
 
 impl ProgramArgs {
@@ -39,6 +41,7 @@ impl ProgramArgs {
     /// A sentence that names the file, the place and the rule (ELF-1 to ELF-11).
     pub fn load(&self) -> Result<Program, Error> {
         let file = read(&self.elf)?;
+        let is_packed = Binary::is_binary(&file);
         let (elf, own_kernel) = self.unpack(file)?;
         let kernel_file = match (self.kernel.as_str(), own_kernel) {
             ("default", Some(own)) => Some(own),
@@ -52,7 +55,7 @@ impl ProgramArgs {
             File::Program => Error::usage(format!("{}: {}", self.elf.display(), error.problem)),
             File::Kernel => Error::usage(format!("kernel {}: {}", self.kernel, error.problem)),
         })?;
-        Ok(Program { image, elf, kernel_elf: kernel_file })
+        Ok(Program { image, elf, kernel_elf: kernel_file, is_packed })
     }
 
     /// The ELF file of the program, and of its kernel if `file` has one (ELF-11).
@@ -70,6 +73,13 @@ impl Program {
     /// Whether the kernel is made for RISC Zero, and so expects its host (ELF-10).
     pub fn is_risc0(&self) -> bool {
         self.kernel_elf.as_deref().is_some_and(loader::is_v2_kernel)
+    }
+
+    /// Whether the program calls RISC Zero's kernel and has another one beneath it.
+    pub fn misses_risc0(&self) -> bool {
+        // Each of its system calls goes by a name that begins so (HOST-2).
+        const NAME: &[u8] = b"risc0_zkvm_platform::syscall";
+        !self.is_risc0() && self.elf.windows(NAME.len()).any(|bytes| bytes == NAME)
     }
 
     /// The program's symbols.

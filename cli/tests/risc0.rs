@@ -62,6 +62,76 @@ fn the_image_id_is_the_published_one() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), wanted);
 }
 
+/// ELF-10: without RISC Zero's kernel its calls go nowhere, and the fault says why.
+#[test]
+fn a_guest_without_its_kernel_is_told() {
+    let input = file("no-input", &[]);
+    let check = |program: &Path, is_told: bool| {
+        let text = stderr(&lockstep("run", program, &["--input", input.to_str().expect("the path is UTF-8")]));
+        assert!(text.contains("fault: "), "{text}");
+        assert_eq!(text.contains("note: this is a RISC Zero guest; run it with --kernel v1compat"), is_told, "{text}");
+    };
+    check(&loop_guest(), true);
+    // A file with its kernel, and a panic of the guest's own.
+    check(&log_builder(), false);
+}
+
+/// COST-1 to COST-4: RISC Zero's cost beside ours, as RISC Zero's own executor counts it (`make risc0-diff`).
+#[test]
+fn stats_show_both_costs() {
+    let input = file("stats-input", &700_000u32.to_le_bytes());
+    let args = ["--kernel", "v1compat", "--stats", "--input", input.to_str().expect("the path is UTF-8")];
+    let text = stderr(&lockstep("run", &loop_guest(), &args));
+    let theirs = "RISC Zero: 1400167 user cycles, 8689 paging, 1572864 total; segments of po2 [20, 19]";
+    assert!(text.lines().any(|line| line == theirs), "{text}");
+    assert!(text.contains("1400162 instructions, "), "{text}");
+}
+
+/// HOST-1, TIME-1: a trace has the steps of the run, the kernel's and the user's, and a host that answers.
+#[test]
+fn a_trace_has_the_steps_of_the_run() {
+    let count = 300u32.to_le_bytes();
+    let (report, _) = report(&loop_guest(), &count, &["--kernel", "v1compat"]);
+    let input = file("trace-input", &count);
+    let args = ["--kernel", "v1compat", "--format", "rvfi", "--input", input.to_str().expect("the path is UTF-8")];
+    let output = lockstep("trace", &loop_guest(), &args);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let steps: Vec<Value> = output.stdout.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
+    assert_eq!(report["instructions"], steps.len());
+    let user_steps = steps.iter().filter(|step| step["pc_rdata"].as_u64().is_some_and(|pc| pc < 0xC000_0000)).count();
+    // A turn is two instructions.
+    assert!(user_steps > 600 && user_steps < steps.len(), "{user_steps} of {}", steps.len());
+}
+
+/// ECALL-19: a trace of an R0BF file that panics ends where the run ends, and says why.
+#[test]
+fn a_trace_ends_in_the_panic() {
+    let (report, _) = report(&log_builder(), &[], &[]);
+    let input = file("trace-nothing", &[]);
+    let output = lockstep("trace", &log_builder(), &["--input", input.to_str().expect("the path is UTF-8")]);
+    let lines = String::from_utf8_lossy(&output.stdout).lines().count();
+    assert_eq!(report["instructions"], lines);
+    assert!(stderr(&output).contains("guest panicked: "), "{}", stderr(&output));
+}
+
+/// ECALL-5, HOST-1: the executable specification judges every step but the services that it does not have.
+#[test]
+fn the_specification_agrees_on_a_guest() {
+    let input = file("spec-input", &3u32.to_le_bytes());
+    let input = input.to_str().expect("the path is UTF-8");
+    let check = |program: &Path, args: &[&str], words: &[&str]| {
+        for depth in ["block", "step"] {
+            let args = [args, &["--input", input, "--diff", "spec", "--depth", depth]].concat();
+            let output = lockstep("trace", program, &args);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{text}{}", stderr(&output));
+            words.iter().for_each(|word| assert!(text.contains(word), "{word} in {text}"));
+        }
+    };
+    check(&loop_guest(), &["--kernel", "v1compat"], &["agree on 168 steps", "exit code 0", "beyond spec"]);
+    check(&log_builder(), &[], &["the program ended by a fault", "beyond spec"]);
+}
+
 /// ELF-10, HOST-1, HOST-2, COST-1 to COST-4: the loop reads its count by SYS_READ. Its cost is counted by hand:
 /// a turn is two cycles, so 11,000 turns more cost 22,000 user cycles more and no paging.
 #[test]
@@ -94,6 +164,9 @@ fn a_panic_reaches_the_caller() {
     for function in ["sys_panic", "core::result::unwrap_failed", "risc0_zkvm::guest::env::read_frame"] {
         assert!(text.contains(function), "{function} in {text}");
     }
+    // TRAP-6: the line that debugs it gives the guest the same input.
+    let line = text.lines().find(|line| line.contains("debug it:")).expect("the report says how to go on");
+    assert!(line.contains("--input ") && line.ends_with("--at-fault"), "{line}");
 }
 
 /// HOST-4: a work log that continues another asks for the proof of that one; it is an assumption here.

@@ -184,15 +184,17 @@ fn measure(kind: Kind, guest: &Guest) -> Result<Vec<Figure>, Failure> {
     add("run of 100 M instructions", "s", Some(plain));
     add("... watching another page", "x", Some(rounds(kind, guest, Some(guest.other_page))? / plain));
     add("... watching the hot page", "x", Some(rounds(kind, guest, Some(guest.same_page))? / plain));
-    let (median, p99) = match kind {
-        Kind::Lockstep => {
-            let (median, p99) = reverse_steps(guest)?;
-            (Some(median), Some(p99))
-        }
-        Kind::Qemu => (None, None),
-    };
+    // What QEMU's server cannot do.
+    let is_ours = kind == Kind::Lockstep;
+    let (median, p99) = is_ours.then(|| reverse_steps(guest)).transpose()?.unzip();
     add("reverse-stepi at random after 1e9, median", "ms", median);
     add("reverse-stepi at random after 1e9, p99", "ms", p99);
+    let back = is_ours.then(|| reverse_continue(guest)).transpose()?;
+    add("reverse-continue through 1e9, breakpoint never hit", "s", back);
+    let other = is_ours.then(|| where_written(guest, guest.other_page)).transpose()?;
+    let same = is_ours.then(|| where_written(guest, guest.same_page)).transpose()?;
+    add("nothing wrote it in 1e8, another page", "ms", other);
+    add("nothing wrote it in 1e8, the hot page", "ms", same);
     Ok(figures)
 }
 
@@ -308,6 +310,26 @@ fn reverse_steps(guest: &Guest) -> Result<(f64, f64), Failure> {
         times.push(begin.elapsed().as_secs_f64() * 1e3);
     }
     Ok((percentile(&mut times, 50), percentile(&mut times, 99)))
+}
+
+/// Seconds of a search back to the beginning for a breakpoint behind the loop.
+fn reverse_continue(guest: &Guest) -> Result<f64, Failure> {
+    let mut client = Client::start(Kind::Lockstep, guest)?;
+    monitor(&mut client, "goto 1000000000")?;
+    // The second instruction behind the loop is never executed: the first jumps to the start.
+    client.ask(&format!("Z0,{:x},4", guest.bnez + 8))?;
+    let begin = Instant::now();
+    client.ask("bc")?;
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+/// Milliseconds until `monitor where-written` says that nothing wrote `addr` in 1e8 instructions.
+fn where_written(guest: &Guest, addr: u32) -> Result<f64, Failure> {
+    let mut client = Client::start(Kind::Lockstep, guest)?;
+    monitor(&mut client, "goto 100000000")?;
+    let begin = Instant::now();
+    monitor(&mut client, &format!("where-written {addr:#x}"))?;
+    Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
 fn monitor(client: &mut Client, command: &str) -> Result<(), Failure> {

@@ -15,8 +15,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use lockstep::ecall::Host;
 use lockstep::ecall::replay::{Answer, Recorder};
-use lockstep::ecall::{Host, Refused};
 use lockstep::exec::{Engine, Exit};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, Reg, decode, disassemble};
@@ -202,7 +202,7 @@ enum Advance {
 struct Pair<'a, E> {
     leader: &'a mut Emulator<E>,
     follower: &'a mut dyn Reference,
-    host: Recorder<HostRef<'a>>,
+    host: Recorder<&'a mut dyn Host>,
     depth: Depth,
     agreement: Agreement,
     ours: Vec<Retired>,
@@ -213,33 +213,12 @@ struct Pair<'a, E> {
     until: u64,
 }
 
-/// A borrowed host as a host.
-struct HostRef<'a>(&'a mut dyn Host);
-
-impl Host for HostRef<'_> {
-    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
-        self.0.read(order, fd, bytes)
-    }
-
-    fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
-        self.0.write(order, fd, bytes)
-    }
-
-    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
-        self.0.read_for(machine, fd, bytes)
-    }
-
-    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
-        self.0.write_for(machine, fd, bytes)
-    }
-}
-
 impl<'a, E: Engine> Pair<'a, E> {
     fn new(leader: &'a mut Emulator<E>, follower: &'a mut dyn Reference, host: &'a mut dyn Host, depth: Depth) -> Self {
         Pair {
             leader,
             follower,
-            host: Recorder::new(HostRef(host)),
+            host: Recorder::new(host),
             depth,
             agreement: Agreement::default(),
             ours: Vec::new(),
@@ -392,6 +371,11 @@ impl<'a, E: Engine> Pair<'a, E> {
 
     /// The follower raised, or cannot judge: our step decides whether it was right to, and is carried over.
     fn carry_over(&mut self, raised: Option<Raised>) -> Result<Advance, Failure> {
+        let is_whole = self.follower.scope() == Scope::Whole;
+        // What is taken over below would hide a difference in memory.
+        if is_whole && !self.is_same_memory()? {
+            return Ok(Advance::Differs);
+        }
         let before = self.leader.machine().hart.clone();
         let mut records = Vec::new();
         let exit = self.leader.run_until(before.instructions + 1, &mut self.host, &mut records);
@@ -412,8 +396,13 @@ impl<'a, E: Engine> Pair<'a, E> {
         if exit != Exit::Order {
             return Ok(if self.is_same_memory()? { Advance::Ended(exit) } else { Advance::Differs });
         }
-        let delta = self.delta(record, before.x(Reg::A1));
-        self.follower.inject(&delta)?;
+        if is_whole {
+            // A service of the machine may write anywhere.
+            self.follower.load(self.leader.machine())?;
+        } else {
+            let delta = self.delta(record, before.x(Reg::A1));
+            self.follower.inject(&delta)?;
+        }
         Ok(Advance::Agreed)
     }
 

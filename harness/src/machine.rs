@@ -20,7 +20,7 @@ use lockstep::trap::Cause;
 /// How much of SPEC.md a reference is a machine of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of it.
+    /// All of it, but for what it says is [`Stop::Beyond`] it.
     Whole,
     /// RV32IM on plain memory up to [`lockstep::map::SYSTEM_START`]; everything else is a trap.
     Instructions,
@@ -33,7 +33,7 @@ pub enum Stop {
     Steps,
     /// The instruction at its pc raised, and changed nothing (scope [`Scope::Instructions`]).
     Trap(Raised),
-    /// The instruction at its pc is one that it cannot judge at all (scope [`Scope::Instructions`]).
+    /// The instruction at its pc is one that it cannot judge at all.
     Beyond,
     /// The run ended (scope [`Scope::Whole`]).
     Ended(Exit),

@@ -1,45 +1,25 @@
 //! `make risc0-diff`: RISC Zero's own executor beside ours. docs/risc0-differences.md lists what may differ.
 
+#[path = "common/services.rs"]
+mod services;
+#[path = "common/v1compat.rs"]
+mod v1compat;
+
 use std::fs;
 use std::path::PathBuf;
 
-use lockstep::ecall::{Host, NoHost, fd};
+use lockstep::ecall::{self, NoHost};
+use lockstep::exec::Exit;
 use lockstep::hart::Machine;
 use lockstep::loader::{self, Kernel};
 use lockstep::map;
 use lockstep::mem::Memory;
-use lockstep::risc0::{Binary, Risc0Host, V1COMPAT, image_id};
+use lockstep::risc0::{Binary, V1COMPAT, image_id};
+use lockstep::trap::Cause;
 use lockstep_harness::machines::risc0::{Agreed, compare};
 use lockstep_harness::suites::manifest::{Manifest, find_root};
 use lockstep_harness::suites::{collect, fetch};
-
-/// Standard input from bytes; takes all output.
-#[derive(Default)]
-struct Bytes {
-    input: Vec<u8>,
-    journal: Vec<u8>,
-}
-
-impl Host for Bytes {
-    fn read(&mut self, _order: u64, _fd: u32, bytes: &mut [u8]) -> u32 {
-        let count = bytes.len().min(self.input.len());
-        bytes[..count].copy_from_slice(&self.input[..count]);
-        self.input.drain(..count);
-        count as u32
-    }
-
-    fn write(&mut self, _order: u64, file: u32, bytes: &[u8]) -> u32 {
-        if file == fd::JOURNAL {
-            self.journal.extend_from_slice(bytes);
-        }
-        bytes.len() as u32
-    }
-}
-
-fn host(input: &[u8]) -> Risc0Host<Bytes> {
-    let streams = Bytes { input: input.to_vec(), ..Bytes::default() };
-    Risc0Host::new(streams, vec!["one".into(), "two".into()], vec![("NAME".into(), "value".into())], 7)
-}
+use v1compat::*;
 
 /// A file of a published package.
 fn published(package: &str, path: &str) -> Vec<u8> {
@@ -129,6 +109,30 @@ fn official_tests() {
     assert!(agreed >= 46, "{agreed} of {} agree", tests.len());
 }
 
+/// A program of the crate risc0-bigint2.
+fn blob(name: &str) -> Vec<u8> {
+    let folder = if name.starts_with("ec_") { "ec" } else { "field" };
+    published("risc0-bigint2", &format!("risc0-bigint2-1.4.14/src/{folder}/{name}.blob"))
+}
+
+/// ECALL-11 to ECALL-17: the programs of `services.rs` and what they compute there.
+#[test]
+fn services_of_the_machine() {
+    let mut cases = services::modular(&blob);
+    cases.extend(services::curves(&blob));
+    cases.push(services::products());
+    cases.push(services::many_a(100_000, "0"));
+    let file = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin");
+    let binary = Binary::decode(&file).expect("it is an R0BF file");
+    let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");
+    cases.push(services::image_id_by_guest(&image.memory, &[]));
+    for case in cases {
+        let agreed = compare(&case.machine, host(&[])).unwrap_or_else(|why| panic!("{}: {why:#}", case.name));
+        assert_eq!(agreed.user_exit, Some(0), "{}", case.name);
+        tell(&case.name, &agreed);
+    }
+}
+
 /// Random programs in user mode under v1compat, with its own ECALLs among the instructions.
 #[test]
 fn random_programs() {
@@ -149,23 +153,7 @@ fn random_programs() {
     assert!(u64::from(ended_well) * 2 > seeds, "most programs end well");
 }
 
-const TEXT: u32 = 0x0002_0000;
-const DATA: u32 = 0x0040_0000;
 const DATA_WORDS: u32 = 512;
-
-/// An ELF file of one word, replaced by the generator.
-fn minimal_elf() -> Vec<u8> {
-    let mut file = vec![0; 0x58];
-    file[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
-    let mut put =
-        |at: usize, value: u32, bytes: usize| file[at..at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
-    let header =
-        [(16, 2, 2), (18, 243, 2), (20, 1, 4), (24, TEXT, 4), (28, 52, 4), (40, 52, 2), (42, 32, 2), (44, 1, 2)];
-    let segment =
-        [(52, 1, 4), (56, 0x54, 4), (60, TEXT, 4), (64, TEXT, 4), (68, 4, 4), (72, 4, 4), (76, 5, 4), (80, 4, 4)];
-    header.into_iter().chain(segment).for_each(|(at, value, bytes)| put(at, value, bytes));
-    file
-}
 
 /// Writes a random program into memory.
 struct Generator<'a> {
@@ -211,7 +199,7 @@ impl<'a> Generator<'a> {
     fn corner(&mut self) -> u32 {
         const CORNERS: [u32; 6] = [0, 1, u32::MAX, 0x8000_0000, 0x7fff_ffff, 31];
         let value = self.random();
-        if value % 3 == 0 { CORNERS[(value / 3 % 6) as usize] } else { self.random() }
+        if value.is_multiple_of(3) { CORNERS[(value / 3 % 6) as usize] } else { self.random() }
     }
 
     fn reg(&mut self) -> u32 {
@@ -258,13 +246,13 @@ impl<'a> Generator<'a> {
 
     /// Mostly aligned and in the data; now and then somewhere else.
     fn memory_access(&mut self) {
-        let is_wild = self.random() % 200 == 0;
+        let is_wild = self.random().is_multiple_of(200);
         let base = if is_wild { self.random() } else { DATA + 4 * (self.random() % (DATA_WORDS / 2)) };
         self.load_immediate(8, base);
         let width = self.random() % 3;
         let offset = (self.random() % 1024) >> width << width;
         let reg = self.reg();
-        let word = if self.random() % 2 == 0 {
+        let word = if self.random().is_multiple_of(2) {
             let unsigned = if width < 2 { (self.random() & 1) << 2 } else { 0 };
             offset << 20 | 8 << 15 | (width | unsigned) << 12 | reg << 7 | 0x03
         } else {
@@ -295,8 +283,8 @@ impl<'a> Generator<'a> {
                 self.registers(&[(5, 3), (10, a), (11, b), (12, c), (13, c + 32), (14, blocks)]);
             }
             1 => {
-                let flags = self.random() & 0x8000_0000 | self.random() % 8;
-                let state = if self.random() % 2 == 0 { 0 } else { a / 4 };
+                let flags = self.random() & 0x8000_0000 | (self.random() % 8);
+                let state = if self.random().is_multiple_of(2) { 0 } else { a / 4 };
                 self.registers(&[(5, 7), (10, state), (11, b / 4), (12, c / 4), (13, flags)]);
             }
             2 => self.registers(&[(5, 4), (10, a), (11, 0), (12, b), (13, c), (14, d)]),
@@ -318,3 +306,178 @@ impl<'a> Generator<'a> {
 }
 
 const _: () = assert!(DATA > map::USER_START);
+
+// ---- The deliberate differences of docs/risc0-differences.md ---------------------------------
+
+const MRET: u32 = 0x3020_0073;
+const NOP: u32 = 0x13;
+/// x5, which holds the number of a user ECALL, and no register that a machine ECALL looks at.
+const X5: u32 = 5;
+
+/// A program in machine mode: `build` writes its middle.
+fn bare(build: impl FnOnce(&mut Guest)) -> Machine {
+    let mut guest = Guest::bare();
+    build(&mut guest);
+    guest.emit(NOP);
+    guest.machine_call(0, &[(A0, 0)]);
+    guest.machine()
+}
+
+/// Ours raises `cause` with `addr`, and theirs goes on.
+fn ours_raises(name: &str, machine: &Machine, cause: Cause, addr: u32) {
+    fault_of(name, machine, cause, addr);
+    let difference = compare(machine, NoHost).expect_err(name).to_string();
+    assert!(difference.contains("ours ended with") && difference.contains("theirs goes on"), "{name}: {difference}");
+}
+
+fn fault_of(name: &str, machine: &Machine, cause: Cause, addr: u32) {
+    match run(&mut machine.clone(), &mut NoHost) {
+        Exit::Fault(fault) => assert_eq!((fault.cause, fault.addr), (cause, addr), "{name}: {fault}"),
+        exit => panic!("{name}: {exit:?}"),
+    }
+}
+
+/// Ours raises `cause` with `addr`, and theirs ends the process that runs it.
+fn theirs_panics(name: &str, machine: &Machine, cause: Cause, addr: u32) {
+    fault_of(name, machine, cause, addr);
+    let theirs = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare(machine, NoHost)));
+    assert!(theirs.is_err(), "{name}: {theirs:?}");
+}
+
+/// D-2.
+#[test]
+fn differences_in_decoding() {
+    let jalr = 1 << 12 | 31 << 15 | 0x67;
+    let program = bare(|guest| {
+        guest.set(31, TEXT + 12);
+        guest.emit(jalr);
+    });
+    ours_raises("JALR with funct3 1", &program, Cause::IllegalInstruction, jalr);
+    let ecall = 1 << 7 | 0x73;
+    let program = bare(|guest| {
+        guest.set(A7, ecall::WRITE);
+        guest.set(A1, DATA);
+        guest.set(A2, 0);
+        guest.emit(ecall);
+    });
+    ours_raises("ECALL with rd", &program, Cause::IllegalInstruction, ecall);
+}
+
+/// D-3: x0's cell in memory, which a program in machine mode can load.
+#[test]
+fn difference_in_the_sink() {
+    const SINK: u32 = 0xFFFF_0100;
+    let program = bare(|guest| {
+        guest.set(31, SINK);
+        // addi x0, x31, 1; beq x0, x31, 8; lw x10, 0(x31)
+        [1 << 20 | 31 << 15 | 0x13, 31 << 20 | 8 << 7 | 0x63, 31 << 15 | 2 << 12 | 10 << 7 | 0x03]
+            .into_iter()
+            .for_each(|word| guest.emit(word));
+    });
+    let difference = compare(&program, NoHost).expect_err("they differ").to_string();
+    assert!(difference.contains("x10 of Machine mode is 0xffff0101 here, 0x00000000 there"), "{difference}");
+}
+
+/// D-4: an illegal instruction in user mode, with a vector in one place or the other.
+#[test]
+fn difference_in_trap_vectors() {
+    const HANDLER: u32 = 0xC000_0000;
+    let program = |vector: u32| {
+        bare(|guest| {
+            guest.memory.set_word(vector, HANDLER);
+            guest.memory.set_word(map::MEPC, TEXT);
+            guest.emit(MRET);
+            guest.emit(0);
+            guest.machine_call_at(HANDLER, 0, &[(A0, 0)]);
+        })
+    };
+    let theirs = program(map::TRAP_VECTOR + 4 * Cause::IllegalInstruction.number());
+    fault_of("their vector", &theirs, Cause::IllegalInstruction, 0);
+    // A trap is not among what their executor reports: the next instruction shows it.
+    let difference = compare(&theirs, NoHost).expect_err("they differ").to_string();
+    assert!(difference.contains("our pc is 0x00020004, theirs 0xc0000000"), "{difference}");
+    let mut ours = program(map::TRAP_VECTOR);
+    let difference = compare(&ours, NoHost).expect_err("they differ").to_string();
+    assert!(difference.contains("theirs gave up"), "{difference}");
+    assert!(matches!(run(&mut ours, &mut NoHost), Exit::Terminated { .. }));
+}
+
+/// D-5, D-6, D-10.
+#[test]
+fn differences_in_machine_ecalls() {
+    let call = |number, registers: &[(u32, u32)]| bare(|guest| guest.machine_call(number, registers));
+    theirs_panics("ECALL 6", &call(6, &[]), Cause::MachineEcall, 6);
+    let high = 0xFFFF_0800;
+    let read = call(ecall::READ, &[(A0, 0), (A1, high), (A2, 4)]);
+    ours_raises("read beside the registers", &read, Cause::MachineEcall, high);
+    let write = call(ecall::WRITE, &[(A0, 1), (A1, high), (A2, 4)]);
+    ours_raises("write from beside the registers", &write, Cause::MachineEcall, high);
+    let write = call(ecall::WRITE, &[(A0, 1), (A1, 0x100), (A2, 4)]);
+    ours_raises("write from the invalid region", &write, Cause::MachineEcall, 0x100);
+    let long = call(ecall::POSEIDON2, &[(A0, 0), (A1, DATA / 4), (A2, 0x10_0000 / 4), (A3, 2500)]);
+    ours_raises("2500 blocks of poseidon2", &long, Cause::MachineEcall, 2500);
+}
+
+/// D-7, D-8.
+#[test]
+fn differences_in_sha2() {
+    let program = |state: u32| {
+        bare(|guest| {
+            let registers = [(A0, DATA + state), (A1, DATA), (A2, DATA + 64), (A3, 1), (A4, DATA + 128)];
+            guest.machine_call(ecall::SHA2, &registers);
+        })
+    };
+    ours_raises("an unaligned state", &program(2), Cause::MachineEcall, DATA + 2);
+    ours_raises("constants that are zeros", &program(0), Cause::MachineEcall, DATA + 128);
+}
+
+/// D-9.
+#[test]
+fn difference_in_poseidon2() {
+    let program = bare(|guest| guest.machine_call(ecall::POSEIDON2, &[(A0, 0), (A1, 0x100), (A2, DATA / 4), (A3, 1)]));
+    ours_raises("poseidon2 of the invalid region", &program, Cause::MachineEcall, 0x100);
+}
+
+/// D-5, D-11.
+#[test]
+fn differences_in_bigint() {
+    const CONSTANT: u64 = 2;
+    const MULTIPLY: u64 = 0xA;
+    const QUOTIENT: u64 = 0xC;
+    let program = |operations: &[(u64, u64, u64)]| {
+        let mut words = vec![u32::from_le_bytes(*b"bibc"), 1, 0, 1, 2, operations.len() as u32];
+        // A type, and the constants 2^64 - 1 and 0.
+        words.extend([16, 0, 0, 0, 0, 0, 0, 0, u32::MAX, u32::MAX, 0, 0]);
+        for (code, a, b) in operations {
+            let operation = code | a << 16 | b << 40;
+            words.extend([operation as u32, (operation >> 32) as u32]);
+        }
+        let at = DATA + 64;
+        let machine = bare(|guest| {
+            let header = guest.words(&[words.len() as u32, 0, 0]);
+            let program = guest.words(&words);
+            assert_eq!((header, program), (DATA, at));
+            let registers = [(X5, 0), (T1, at), (T2, at + 4), (T3, at), (A0, header)];
+            guest.machine_call(ecall::BIGINT, &registers);
+        });
+        (machine, at)
+    };
+    let (divides, at) = program(&[(CONSTANT, 0, 1), (CONSTANT, 1, 1), (QUOTIENT, 0, 1)]);
+    theirs_panics("division by zero", &divides, Cause::MachineEcall, at);
+    let (missing, at) = program(&[(MULTIPLY, 0, 1)]);
+    theirs_panics("a missing operand", &missing, Cause::MachineEcall, at);
+    // 64 bits, doubled ten times.
+    let squares: Vec<_> = (0..10).map(|i| (MULTIPLY, i, i)).collect();
+    let (large, at) = program(&[&[(CONSTANT, 0, 1)], &squares[..]].concat());
+    ours_raises("65,536 bits", &large, Cause::MachineEcall, at);
+}
+
+/// D-15: theirs jumps, and gives up at the fetch.
+#[test]
+fn difference_in_mret() {
+    let program = bare(|guest| {
+        guest.memory.set_word(map::MEPC, TEXT + 2);
+        guest.emit(MRET);
+    });
+    fault_of("MRET to half a word", &program, Cause::InstructionAddressMisaligned, TEXT + 6);
+}

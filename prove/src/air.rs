@@ -26,8 +26,6 @@ pub enum Bus {
     Memory,
     /// (waddr, lo, hi): a word of a page that is only executed and read.
     Code,
-    /// (d): 0 <= d < the height of the time table.
-    Time,
     /// (v): 0 <= v < 2^16.
     Half,
     /// (a, b, a & b): two bytes.
@@ -56,12 +54,11 @@ pub enum Bus {
 
 impl Bus {
     /// Every bus.
-    pub const ALL: [Bus; 17] = [
+    pub const ALL: [Bus; 16] = [
         Bus::Execution,
         Bus::Program,
         Bus::Memory,
         Bus::Code,
-        Bus::Time,
         Bus::Half,
         Bus::Bytes,
         Bus::Pair,
@@ -83,7 +80,6 @@ impl Bus {
             Bus::Program => "program",
             Bus::Memory => "memory",
             Bus::Code => "code",
-            Bus::Time => "time",
             Bus::Half => "half",
             Bus::Bytes => "bytes",
             Bus::Pair => "pair",

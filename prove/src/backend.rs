@@ -1,14 +1,18 @@
 //! The chips as Plonky3 sees them.
 
 use p3_air::{Air, AirBuilder, BaseAir, WindowAccess};
+use p3_batch_stark::config::PcsProverError;
+use p3_batch_stark::{ProverData, ProvingError};
 use p3_field::PrimeCharacteristicRing;
 use p3_lookup::{Count, InteractionBuilder};
 use p3_matrix::dense::RowMajorMatrix;
 
 use crate::air::{Builder, Bus, Chip, F, Fixed, Times};
 use crate::chips::tables::{HALF_FACTS, OPCODE_FACTS};
+use crate::config::{Config, LOG_BLOWUP};
 use crate::expr::Expr;
 use crate::machine::AnyChip;
+use crate::statics;
 
 /// A chip with its fixed columns, if they are wanted.
 #[derive(Clone)]
@@ -30,6 +34,19 @@ impl ChipAir {
         ChipAir { chip, fixed_width: fixed_width(chip), fixed: None }
     }
 }
+
+/// What prover and verifier know of tables of `log_rows` rows: the commitment to their fixed columns, if `airs` have
+/// them, and how interactions share columns.
+///
+/// # Errors
+/// Plonky3's, for a table that cannot be committed to.
+pub fn prover_data(config: &Config, airs: &[ChipAir], log_rows: &[usize]) -> Result<ProverData<Config>, DataError> {
+    let budgets = vec![statics::MAX_DEGREE as usize; airs.len()];
+    ProverData::from_airs_and_degrees_with_lookup_budgets(config, airs, log_rows, &budgets, LOG_BLOWUP)
+}
+
+/// Why there is no [`ProverData`].
+pub type DataError = ProvingError<PcsProverError<Config>>;
 
 /// The number of fixed columns of `chip`.
 pub fn fixed_width(chip: AnyChip) -> usize {

@@ -34,6 +34,8 @@ pub struct Claim {
     pub mode: u8,
     /// The number of steps (TIME-1).
     pub steps: u32,
+    /// The input digest before the first step (MAP-11), as words.
+    pub input: [u32; DIGEST_WORDS],
     /// The output digest (MAP-11), as words.
     pub output: [u32; DIGEST_WORDS],
 }
@@ -87,10 +89,7 @@ impl Claim {
             End::Pause(user_exit) => (PAUSE, u32::from(user_exit), 0),
             End::Fault { cause, addr } => (FAULT, u32::from(cause), addr),
         };
-        let mut output = [F::ZERO; 16];
-        for (pair, word) in output.as_chunks_mut::<2>().0.iter_mut().zip(self.output) {
-            *pair = halves(word);
-        }
+        let digest = |words: [u32; DIGEST_WORDS]| std::array::from_fn(|i| halves(words[i / 2])[i % 2]);
         let mut cells = Vec::with_capacity(PUBLICS);
         Publics {
             pre: self.pre.map(F::from_u32),
@@ -101,7 +100,8 @@ impl Claim {
             pcw: F::from_u32(self.pc >> 2),
             mode: F::from_u8(self.mode),
             ts: F::from_u32(self.last_time()),
-            output,
+            input: digest(self.input),
+            output: digest(self.output),
         }
         .put(&mut cells);
         cells
@@ -116,14 +116,8 @@ impl Claim {
 
 /// The image ID of memory with page tree root `root`.
 pub fn image_id(root: &Root) -> [u8; 32] {
-    let merkle_root = Digest::from(root.map(montgomery));
-    let state = SystemState { pc: 0, merkle_root };
+    let state = SystemState { pc: 0, merkle_root: Digest::from(*root) };
     state.digest::<Impl>().into()
-}
-
-/// RISC Zero keeps a digest's cells in Montgomery form: times 2^32 modulo p.
-fn montgomery(cell: u32) -> u32 {
-    ((u64::from(cell) << 32) % u64::from(P)) as u32
 }
 
 impl fmt::Display for End {

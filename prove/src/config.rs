@@ -37,10 +37,18 @@ pub const LOG_FOLDING: usize = 3;
 /// log2 of the length of the final polynomial: a constant.
 pub const LOG_FINAL_LENGTH: usize = 0;
 
-/// The most rows of a chip: 2^22, so that times stay below 2^29 whatever a proof claims.
+/// log2 of the most rows of a table.
 pub const MAX_LOG_ROWS: usize = 22;
 
-/// log2 of the least rows of a chip.
+/// The most tables of one chip: several of falling height save padding.
+pub const MAX_TABLES: usize = 3;
+
+/// The most rows of all tables together. Times stay below `chips::refresh::MAX_TIME`: a step takes a row and four units.
+pub const MAX_ROWS: usize = 1 << 25;
+
+const _: () = assert!(MAX_ROWS * 4 + 8 <= crate::chips::refresh::MAX_TIME as usize);
+
+/// log2 of the least rows of a table.
 pub const MIN_LOG_ROWS: usize = 2;
 
 /// What challenges are.

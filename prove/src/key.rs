@@ -45,7 +45,7 @@ mod tests {
     fn root_is_that_of_the_fixed_columns() {
         let airs = [AnyChip::Halves, AnyChip::Opcodes].map(ChipAir::for_prover);
         let config = crate::config::config(&[]);
-        let data = p3_batch_stark::ProverData::from_airs_and_degrees(&config, &airs, &[16, 10]).unwrap();
+        let data = crate::backend::prover_data(&config, &airs, &[16, 10]).unwrap();
         let commitment = data.common.preprocessed.expect("fixed columns").commitment;
         let root = postcard::to_stdvec(&commitment).unwrap();
         assert_eq!(hex(&root), hex(&ROOT), "the tables have changed: so must the root and the receipt's version");

@@ -9,16 +9,22 @@ use crate::chips::constant::Constant;
 use crate::chips::decode::Decode;
 use crate::chips::div::Div;
 use crate::chips::ecall::{Fill, Io, Terminate};
+use crate::chips::fetch::{Illegal, Unfetchable};
+use crate::chips::forbidden::Forbidden;
 use crate::chips::jalr::Jalr;
 use crate::chips::less::Less;
 use crate::chips::load::Load;
+use crate::chips::misjump::Misjump;
 use crate::chips::mul::Mul;
 use crate::chips::page::Page;
 use crate::chips::poseidon2::Poseidon2;
+use crate::chips::refresh::Refresh;
+use crate::chips::refused::{Declined, Refused};
 use crate::chips::shift::Shift;
 use crate::chips::store::Store;
 use crate::chips::system::{Dispatch, Fence, Mret};
-use crate::chips::tables::{Halves, Numbers, Opcodes};
+use crate::chips::tables::{Halves, Opcodes};
+use crate::chips::trap::Trap;
 use crate::chips::tree::Tree;
 
 macro_rules! chips {
@@ -68,5 +74,5 @@ macro_rules! chips {
 
 chips! {
     Boundary, Add, AddImmediate, Bitwise, Less, Shift, Branch, Constant, Jalr, Load, Store, Mul, Div, Fence, Mret, Dispatch,
-    Terminate, Io, Fill, Decode, Page, Tree, Poseidon2, Halves, Numbers, Opcodes,
+    Terminate, Io, Fill, Unfetchable, Illegal, Misjump, Forbidden, Refused, Declined, Trap, Refresh, Decode, Page, Tree, Poseidon2, Halves, Opcodes,
 }

@@ -43,9 +43,9 @@ pub fn block(page: &Page, i: usize) -> [F; 16] {
     std::array::from_fn(|cell| F::from_u32(page[8 * i + cell / 2] >> (16 * (cell % 2)) & 0xffff))
 }
 
-/// The input of the permutation of `left` and `right`, cells or children, with `capacity` behind them.
-pub fn input(left: Digest, right: Digest, capacity: Digest) -> [F; CELLS] {
-    let mut cells = left.into_iter().chain(right).chain(capacity);
+/// The input of the permutation of the children `left` and `right`: RISC Zero takes the right one first.
+pub fn input(left: Digest, right: Digest) -> [F; CELLS] {
+    let mut cells = right.into_iter().chain(left).chain([F::ZERO; 8]);
     std::array::from_fn(|_| cells.next().expect("three times eight cells"))
 }
 
@@ -90,7 +90,7 @@ impl PageTree {
         let mut zeros = vec![page_digest(&ZERO_PAGE)];
         for _ in 0..DEPTH {
             let below = zeros[zeros.len() - 1];
-            zeros.push(first(&mix(input(below, below, [F::ZERO; 8]))));
+            zeros.push(first(&mix(input(below, below))));
         }
         zeros.reverse();
         let mut tree = PageTree { levels: vec![HashMap::new(); DEPTH as usize + 1], zeros };
@@ -116,7 +116,7 @@ impl PageTree {
 
     /// The input of the hash of node `index` of `level`: its children.
     pub fn children(&self, level: u32, index: u32) -> [F; CELLS] {
-        input(self.node(level + 1, 2 * index), self.node(level + 1, 2 * index + 1), [F::ZERO; 8])
+        input(self.node(level + 1, 2 * index), self.node(level + 1, 2 * index + 1))
     }
 
     /// The digest of node `index` of `level`; level 0 is the root, level 22 the pages.

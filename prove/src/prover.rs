@@ -2,29 +2,20 @@
 
 use std::fmt;
 
-use p3_batch_stark::{ProverData, StarkInstance, prove_batch};
+use p3_batch_stark::{StarkInstance, prove_batch};
+use p3_matrix::Matrix;
 use p3_matrix::dense::RowMajorMatrix;
 
 use crate::air::F;
-use crate::backend::ChipAir;
+use crate::backend::{self, ChipAir};
 use crate::claim::Claim;
 use crate::config::{Config, config};
 use crate::machine::AnyChip;
+use crate::phases;
 use crate::receipt::{Receipt, SYSTEM};
 use crate::segment::Segment;
 use crate::verifier::{self, VerifyError};
 use crate::witness::{Trace, Witness, WitnessError};
-
-/// What the prover is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Filling the chips' tables.
-    Witness,
-    /// Committing, and answering the challenges.
-    Proof,
-    /// Verifying what was made.
-    Check,
-}
 
 /// Why there is no receipt.
 #[derive(Debug)]
@@ -49,38 +40,43 @@ impl fmt::Display for ProveError {
 
 impl std::error::Error for ProveError {}
 
-/// Proves `segment`, calling `progress` at the start of each phase.
+/// Proves `segment`; `phases.rs` tells how far it is.
 ///
 /// # Errors
 /// [`ProveError`]: why there is no receipt.
-pub fn prove(segment: &Segment, progress: &mut dyn FnMut(Phase)) -> Result<Receipt, ProveError> {
-    progress(Phase::Witness);
-    let witness = Witness::of(segment).map_err(ProveError::Witness)?;
-    progress(Phase::Proof);
-    let receipt = prove_witness(&witness)?;
-    progress(Phase::Check);
-    verifier::verify_receipt(&receipt).map_err(ProveError::Check)?;
+pub fn prove(segment: &Segment) -> Result<Receipt, ProveError> {
+    let witness = fill(segment)?;
+    let receipt = prove_witness(witness)?;
+    tracing::info_span!(phases::CHECK).in_scope(|| verifier::verify_receipt(&receipt)).map_err(ProveError::Check)?;
     Ok(receipt)
+}
+
+/// The witness of `segment`.
+///
+/// # Errors
+/// [`ProveError::Witness`]: why there is none.
+pub fn fill(segment: &Segment) -> Result<Witness, ProveError> {
+    tracing::info_span!(phases::WITNESS).in_scope(|| Witness::of(segment)).map_err(ProveError::Witness)
 }
 
 /// Proves `witness`, without a look at whether it satisfies the constraints.
 ///
 /// # Errors
 /// [`ProveError::Proof`] when Plonky3 cannot.
-pub fn prove_witness(witness: &Witness) -> Result<Receipt, ProveError> {
-    let used: Vec<&Trace> = witness.traces.iter().filter(|trace| trace.is_used()).collect();
-    let chips: Vec<AnyChip> = used.iter().map(|trace| trace.chip).collect();
-    let mask = chips.iter().fold(0, |mask, chip| mask | 1 << *chip as u64);
-    let proof = prove_traces(&witness.claim, mask, &used)?;
-    Ok(Receipt { system: SYSTEM.to_owned(), claim: witness.claim.clone(), chips: mask, proof })
+pub fn prove_witness(witness: Witness) -> Result<Receipt, ProveError> {
+    let Witness { claim, traces } = witness;
+    let used: Vec<Trace> = traces.into_iter().filter(Trace::is_used).collect();
+    let chips: Vec<u8> = used.iter().map(|trace| trace.chip as u8).collect();
+    let proof = prove_traces(&claim, &chips, used)?;
+    Ok(Receipt { system: SYSTEM.to_owned(), claim, chips, proof })
 }
 
-fn prove_traces(claim: &Claim, mask: u64, traces: &[&Trace]) -> Result<Vec<u8>, ProveError> {
-    let config = config(&verifier::statement(claim, mask));
+fn prove_traces(claim: &Claim, numbers: &[u8], traces: Vec<Trace>) -> Result<Vec<u8>, ProveError> {
+    let config = config(&verifier::statement(claim, numbers));
     let chips: Vec<AnyChip> = traces.iter().map(|trace| trace.chip).collect();
     let airs: Vec<ChipAir> = chips.iter().map(|chip| ChipAir::for_prover(*chip)).collect();
     let matrices: Vec<RowMajorMatrix<F>> =
-        traces.iter().map(|trace| RowMajorMatrix::new(trace.cells.clone(), trace.width)).collect();
+        traces.into_iter().map(|trace| RowMajorMatrix::new(trace.cells, trace.width)).collect();
     let publics = verifier::publics(&chips, claim);
     let instances: Vec<StarkInstance<'_, Config, ChipAir>> = airs
         .iter()
@@ -89,7 +85,8 @@ fn prove_traces(claim: &Claim, mask: u64, traces: &[&Trace]) -> Result<Vec<u8>, 
         .map(|((air, trace), public_values)| StarkInstance { air, trace, public_values })
         .collect();
     let failed = |error: &dyn fmt::Debug| ProveError::Proof(format!("{error:?}"));
-    let data = ProverData::from_instances(&config, &instances).map_err(|error| failed(&error))?;
+    let log_rows: Vec<usize> = matrices.iter().map(|matrix| matrix.height().ilog2() as usize).collect();
+    let data = backend::prover_data(&config, &airs, &log_rows).map_err(|error| failed(&error))?;
     let proof = prove_batch(&config, &instances, &data).map_err(|error| failed(&error))?;
     Ok(postcard::to_stdvec(&proof).expect("a proof has no map of unknown length"))
 }

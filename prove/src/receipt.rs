@@ -26,8 +26,8 @@ pub struct Receipt {
     pub system: String,
     /// What is claimed.
     pub claim: Claim,
-    /// Which chips the proof has: bit i for the i-th of [`crate::machine::AnyChip::ALL`].
-    pub chips: u64,
+    /// Which tables the proof has: their chips' places in [`crate::machine::AnyChip::ALL`], in order.
+    pub chips: Vec<u8>,
     /// The proof, encoded for the proof system.
     pub proof: Vec<u8>,
 }

@@ -171,7 +171,7 @@ impl Builder for Examiner {
 }
 
 /// What being listed in a table says about the cells of a tuple.
-fn ranges(bus: Bus) -> &'static [u32] {
+pub fn ranges(bus: Bus) -> &'static [u32] {
     match bus {
         Bus::Half => &[0xffff],
         Bus::Pair => &[0xff, 0xff],
@@ -179,7 +179,6 @@ fn ranges(bus: Bus) -> &'static [u32] {
         Bus::Quarter => &[0x3fff, 3],
         Bus::Amount => &[0xffff, 31],
         Bus::Region => &[0xffff, 2],
-        Bus::Time => &[(1 << crate::chips::tables::MAX_LOG_TIMES) - 1],
         Bus::Opcode => &[0x3ff, 6],
         Bus::Execution | Bus::Program | Bus::Memory | Bus::Code | Bus::Poseidon2 | Bus::Node => &[],
         Bus::Fill | Bus::Trap | Bus::End => &[],

@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use p3_batch_stark::{BatchProof, CommonData, verify_batch};
 
 use crate::air::{Chip, F};
-use crate::backend::ChipAir;
-use crate::chips::tables::{HALF_ROWS, MAX_LOG_TIMES};
+use crate::backend::{self, ChipAir};
+use crate::chips::tables::HALF_ROWS;
 use crate::claim::Claim;
-use crate::config::{Config, MAX_LOG_ROWS, MIN_LOG_ROWS, config};
+use crate::config::{Config, MAX_LOG_ROWS, MAX_ROWS, MAX_TABLES, MIN_LOG_ROWS, config};
 use crate::key;
 use crate::machine::AnyChip;
 use crate::receipt::{FormatError, Receipt, VERSION};
@@ -32,8 +32,8 @@ pub enum VerifyError {
         /// What the claim begins with.
         found: [u8; 32],
     },
-    /// The set of chips lacks one that every proof has, or names one that does not exist.
-    Chips(u64),
+    /// The list of tables lacks one that every proof has, or has one that no proof has.
+    Chips(Vec<u8>),
     /// The proof's bytes are not a proof.
     Proof,
     /// A chip has a number of rows that it may not have.
@@ -43,6 +43,8 @@ pub enum VerifyError {
         /// log2 of the rows.
         log_rows: usize,
     },
+    /// The tables have more rows together than they may have.
+    TooManyRows,
     /// The proof does not show the claim: what Plonky3's verifier says.
     Rejected(String),
     /// Plonky3's verifier panicked: the proof is malformed in a way it does not expect.
@@ -57,10 +59,11 @@ impl fmt::Display for VerifyError {
             VerifyError::ImageId { expected, found } => {
                 write!(f, "the receipt is for image {}, not {}", hex(found), hex(expected))
             }
-            VerifyError::Chips(mask) => write!(f, "the proof has the chips {mask:#x}, which no proof has"),
+            VerifyError::Chips(chips) => write!(f, "the proof has tables of the chips {chips:?}, which no proof has"),
             VerifyError::Proof => write!(f, "the proof is not well-formed"),
             VerifyError::Rows { chip, log_rows } => write!(f, "the chip {chip} cannot have 2^{log_rows} rows"),
             VerifyError::Rejected(why) => write!(f, "the proof does not show the claim: {why}"),
+            VerifyError::TooManyRows => write!(f, "the proof has more rows than a segment can have"),
             VerifyError::Panicked => write!(f, "the proof does not show the claim: it is malformed"),
         }
     }
@@ -101,7 +104,7 @@ pub fn verify_receipt(receipt: &Receipt) -> Result<(), VerifyError> {
     if !receipt.claim.is_canonical() {
         return Err(VerifyError::Claim);
     }
-    let chips = chips(receipt.chips)?;
+    let chips = chips(&receipt.chips)?;
     catch_unwind(AssertUnwindSafe(|| verify_proof(receipt, &chips))).unwrap_or(Err(VerifyError::Panicked))
 }
 
@@ -110,7 +113,7 @@ fn verify_proof(receipt: &Receipt, chips: &[AnyChip]) -> Result<(), VerifyError>
         return Err(VerifyError::Proof);
     };
     check_rows(chips, &proof.degree_bits)?;
-    let config = config(&statement(&receipt.claim, receipt.chips));
+    let config = config(&statement(&receipt.claim, &receipt.chips));
     let airs: Vec<ChipAir> = chips.iter().map(|chip| ChipAir::for_verifier(*chip)).collect();
     let common = common_data(&config, &airs, chips, &proof.degree_bits);
     let publics = publics(chips, &receipt.claim);
@@ -118,20 +121,19 @@ fn verify_proof(receipt: &Receipt, chips: &[AnyChip]) -> Result<(), VerifyError>
 }
 
 /// What the transcript begins with: everything that a proof is about and that is not in it.
-pub fn statement(claim: &Claim, chips: u64) -> Vec<u8> {
-    let claim = postcard::to_stdvec(claim).expect("a claim has no map of unknown length");
-    [b"lockstep segment", &VERSION.to_le_bytes()[..], &chips.to_le_bytes(), &claim].concat()
+pub fn statement(claim: &Claim, chips: &[u8]) -> Vec<u8> {
+    let claim = postcard::to_stdvec(&(chips, claim)).expect("a claim has no map of unknown length");
+    [b"lockstep segment", &VERSION.to_le_bytes()[..], &claim].concat()
 }
 
 /// The chips without which nothing is bound: a proof has them, whatever it runs.
-const ALWAYS: [AnyChip; 8] = [
+const ALWAYS: [AnyChip; 7] = [
     AnyChip::Boundary,
     AnyChip::Decode,
     AnyChip::Page,
     AnyChip::Tree,
     AnyChip::Poseidon2,
     AnyChip::Halves,
-    AnyChip::Numbers,
     AnyChip::Opcodes,
 ];
 
@@ -140,14 +142,23 @@ pub fn is_always(chip: AnyChip) -> bool {
     ALWAYS.contains(&chip)
 }
 
-/// The chips that `mask` names.
-fn chips(mask: u64) -> Result<Vec<AnyChip>, VerifyError> {
-    let chips: Vec<AnyChip> = AnyChip::ALL.into_iter().filter(|chip| mask >> *chip as u64 & 1 == 1).collect();
-    let is_complete = ALWAYS.iter().all(|chip| chips.contains(chip));
-    if !is_complete || mask >> AnyChip::ALL.len() != 0 {
-        return Err(VerifyError::Chips(mask));
-    }
-    Ok(chips)
+/// The chips without which nothing is bound, and which would bind it otherwise if there were two: a proof has one table
+/// of each of them, whatever it runs. Of the others it has none, or a few.
+fn are_tables(chips: &[AnyChip]) -> bool {
+    let count = |chip: AnyChip| chips.iter().filter(|other| **other == chip).count();
+    let has_right_number = |chip: AnyChip| match chip {
+        AnyChip::Decode => (1..=MAX_TABLES).contains(&count(chip)),
+        _ if is_always(chip) => count(chip) == 1,
+        _ => count(chip) <= MAX_TABLES,
+    };
+    chips.is_sorted() && AnyChip::ALL.into_iter().all(has_right_number)
+}
+
+/// The chips with the numbers `numbers`.
+fn chips(numbers: &[u8]) -> Result<Vec<AnyChip>, VerifyError> {
+    let chips: Option<Vec<AnyChip>> =
+        numbers.iter().map(|number| AnyChip::ALL.get(usize::from(*number)).copied()).collect();
+    chips.filter(|chips| are_tables(chips)).ok_or_else(|| VerifyError::Chips(numbers.to_vec()))
 }
 
 /// The public values of each chip.
@@ -163,19 +174,19 @@ fn check_rows(chips: &[AnyChip], log_rows: &[usize]) -> Result<(), VerifyError> 
         let is_allowed = match chip {
             AnyChip::Halves => 1 << log_rows.min(63) == HALF_ROWS,
             AnyChip::Opcodes => log_rows == 10,
-            AnyChip::Numbers => (MIN_LOG_ROWS..=MAX_LOG_TIMES).contains(&log_rows),
             _ => (MIN_LOG_ROWS..=MAX_LOG_ROWS).contains(&log_rows),
         };
         if !is_allowed {
             return Err(VerifyError::Rows { chip: chip.name(), log_rows });
         }
     }
-    Ok(())
+    let rows: usize = log_rows.iter().map(|log_rows| 1 << log_rows).sum();
+    if rows > MAX_ROWS { Err(VerifyError::TooManyRows) } else { Ok(()) }
 }
 
 /// What the verifier knows of the chips: their lookups, and the commitment to the fixed columns.
 fn common_data(config: &Config, airs: &[ChipAir], chips: &[AnyChip], log_rows: &[usize]) -> CommonData<Config> {
-    let data = p3_batch_stark::ProverData::from_airs_and_degrees(config, airs, log_rows);
+    let data = backend::prover_data(config, airs, log_rows);
     let lookups = data.expect("there are no fixed columns to commit to").common.lookups;
     CommonData::new(Some(key::fixed_columns(chips)), lookups)
 }

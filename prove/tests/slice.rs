@@ -32,7 +32,7 @@ fn memory_satisfies_the_constraints() {
 #[test]
 fn a_proof_verifies() {
     let segment = common::run(&common::memory());
-    let receipt = prove(&segment, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"));
+    let receipt = prove(&segment).unwrap_or_else(|error| panic!("{error}"));
     let claim = verify(&receipt.to_bytes(), &receipt.claim.image_id()).unwrap();
     assert_eq!(claim, receipt.claim);
 }

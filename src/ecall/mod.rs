@@ -57,6 +57,12 @@ pub trait Host {
     /// `order` is the number of the step that asks.
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32;
 
+    /// Whether [`Host::read_for`] and [`Host::write_for`] are more than [`Host::read`] and [`Host::write`]: only our
+    /// own machine can ask such a host.
+    fn looks_at_machine(&self) -> bool {
+        false
+    }
+
     /// [`Host::read`] for a host that looks at the machine that asks, as RISC Zero's kernels want.
     ///
     /// # Errors
@@ -71,6 +77,29 @@ pub trait Host {
     /// [`Refused`], when the host will not answer (ECALL-19).
     fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
         Ok(self.write(machine.hart.instructions, fd, bytes))
+    }
+}
+
+/// A borrowed host is a host.
+impl<H: Host + ?Sized> Host for &mut H {
+    fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
+        (**self).read(order, fd, bytes)
+    }
+
+    fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
+        (**self).write(order, fd, bytes)
+    }
+
+    fn looks_at_machine(&self) -> bool {
+        (**self).looks_at_machine()
+    }
+
+    fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
+        (**self).read_for(machine, fd, bytes)
+    }
+
+    fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
+        (**self).write_for(machine, fd, bytes)
     }
 }
 

@@ -79,6 +79,10 @@ impl<H: Host> Host for Recorder<H> {
         self.replay_write(order, bytes, |host| Ok(host.write(order, fd, bytes))).unwrap_or(0)
     }
 
+    fn looks_at_machine(&self) -> bool {
+        self.host.looks_at_machine()
+    }
+
     fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
         self.replay_read(machine.hart.instructions, bytes, |host, bytes| host.read_for(machine, fd, bytes))
     }

@@ -1,14 +1,14 @@
 //! The block engine: decodes straight runs of instructions once and links them to each other.
 //!
 //! It runs what is plain - arithmetic, jumps, loads and stores of memory - and leaves every other
-//! step to the plain engine: ECALLs, faults, the registers' page, the first store to a page.
+//! step to the plain engine: ECALLs, faults, the registers' page, the first store to a page, stores to watched addresses.
 //! So there is one place that knows what those do, and this one stays small.
 
 use std::collections::BTreeSet;
 
 use super::block_code::{BlockId, Cache};
 use super::block_run::{self, Stop};
-use super::{Engine, Exit, INTERRUPT_STEPS, Step, Until};
+use super::{Engine, Exit, INTERRUPT_STEPS, Step, Until, WatchRange};
 use crate::ecall::Host;
 use crate::hart::Machine;
 use crate::map::Addr;
@@ -33,9 +33,6 @@ impl Block {
 
 /// What runs above the blocks: a compiler of the hot ones, or nothing.
 pub(super) trait Tier {
-    /// Whether there is a tier at all.
-    const IS_ACTIVE: bool;
-
     /// How often a block is entered before the tier is asked to compile it.
     fn hot(&self) -> u32;
 
@@ -75,8 +72,6 @@ pub(super) enum Ran {
 }
 
 impl Tier for () {
-    const IS_ACTIVE: bool = false;
-
     fn hot(&self) -> u32 {
         u32::MAX
     }
@@ -108,7 +103,7 @@ pub struct Translated<T> {
 #[allow(private_bounds, reason = "the engines are named: Block and Jit")]
 impl<T: Tier> Engine for Translated<T> {
     fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
-        if is_active(sink) || !until.watch.is_empty() {
+        if is_active(sink) || !watch_stores(machine, until.watch) {
             return self.step.run(machine, host, until, sink);
         }
         self.cut(until.breakpoints);
@@ -122,7 +117,7 @@ impl<T: Tier> Engine for Translated<T> {
                 return Exit::Order;
             }
             let pause = until.order.min(now.saturating_add(PAUSE_STEPS));
-            if let Err(exit) = self.run_until(machine, host, start, pause, until.order) {
+            if let Err(exit) = self.run_until(machine, host, start, Until { order: pause, ..until }, until.order) {
                 return exit;
             }
         }
@@ -146,6 +141,12 @@ const PAUSE_STEPS: u64 = 4 * INTERRUPT_STEPS;
 /// The same for the tier above, which is faster.
 const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
 
+/// Leaves every store that `watch` is about to the plain engine; `false` if that is not possible.
+fn watch_stores(machine: &mut Machine, watch: &[WatchRange]) -> bool {
+    let is_about_loads = watch.iter().any(|range| range.on_read);
+    !is_about_loads && machine.mem.watch_stores(watch.iter().map(|range| (range.first, range.last)))
+}
+
 fn is_active<S: Sink>(_sink: &S) -> bool {
     S::IS_ACTIVE
 }
@@ -167,7 +168,7 @@ impl<T: Tier> Translated<T> {
         }
     }
 
-    /// Runs until step number `pause` is next.
+    /// Runs until step number `until.order` is next, which is a pause on the way to `until_order`.
     ///
     /// # Errors
     /// The exit, if there is one before.
@@ -176,9 +177,10 @@ impl<T: Tier> Translated<T> {
         machine: &mut Machine,
         host: &mut dyn Host,
         start: u64,
-        pause: u64,
+        until: Until<'_>,
         until_order: u64,
     ) -> Result<(), Exit> {
+        let pause = until.order;
         let mut last = Last::Other;
         while machine.hart.instructions < pause {
             self.catch_up(machine);
@@ -189,10 +191,10 @@ impl<T: Tier> Translated<T> {
             }
             let can_translate = !is_cut && mode.may_access(pc);
             last = match can_translate.then(|| self.run_translated(machine, last, pause, until_order)).flatten() {
-                None | Some(Stop::Step) => self.make_steps(machine, host, 1, pause)?,
+                None | Some(Stop::Step) => self.make_steps(machine, host, 1, until)?,
                 // Only the end of the run is exact; before it, a pause is as good a little earlier.
                 Some(Stop::Budget) if pause < until_order => return Ok(()),
-                Some(Stop::Budget) => self.make_steps(machine, host, u64::MAX, pause)?,
+                Some(Stop::Budget) => self.make_steps(machine, host, u64::MAX, until)?,
                 Some(Stop::Link(id, side)) => Last::Link { id, side, generation: self.cache.generation },
                 Some(Stop::Jump(id)) => {
                     let from = self.cache.blocks[id as usize].pc;
@@ -216,10 +218,7 @@ impl<T: Tier> Translated<T> {
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(match T::IS_ACTIVE {
-            false => block_run::run::<false>(&mut self.cache, machine, id, budget, 0),
-            true => block_run::run::<true>(&mut self.cache, machine, id, budget, self.tier.hot()),
-        })
+        Some(block_run::run(&mut self.cache, machine, id, budget, self.tier.hot()))
     }
 
     /// The block at pc, linked with the place that led there.
@@ -228,7 +227,7 @@ impl<T: Tier> Translated<T> {
         let to = self.cache.block_at(&mut machine.mem, mode, pc, &self.cuts)?;
         match last {
             Last::Link { id, side, generation } if generation == self.cache.generation => {
-                self.cache.blocks[id as usize].next[side] = to;
+                self.cache.blocks[id as usize].next[side].set(to);
             }
             Last::Jump => self.cache.jumps.note(mode, pc, to),
             _ => {}
@@ -239,19 +238,26 @@ impl<T: Tier> Translated<T> {
     /// Block `id`, at pc, is hot.
     fn heat(&mut self, machine: &Machine, id: BlockId) -> Last {
         let hot = self.tier.hot();
-        self.cache.blocks[id as usize].heat = match self.tier.compile(&self.cache, machine) {
+        let heat = match self.tier.compile(&self.cache, machine) {
             // One entry short of hot, the block leads to its compiled code whenever it is entered.
             Verdict::Compiled => hot - 1,
             Verdict::Later => 0,
             Verdict::Never => hot,
         };
+        self.cache.blocks[id as usize].heat.set(heat);
         Last::Other
     }
 
-    /// Makes `count` steps with the plain engine, but not beyond `pause`.
-    fn make_steps(&mut self, machine: &mut Machine, host: &mut dyn Host, count: u64, pause: u64) -> Result<Last, Exit> {
-        let order = pause.min(machine.hart.instructions.saturating_add(count));
-        match self.step.run(machine, host, Until::order(order), &mut ()) {
+    /// Makes `count` steps with the plain engine, but not beyond `until.order`.
+    fn make_steps(
+        &mut self,
+        machine: &mut Machine,
+        host: &mut dyn Host,
+        count: u64,
+        until: Until<'_>,
+    ) -> Result<Last, Exit> {
+        let order = until.order.min(machine.hart.instructions.saturating_add(count));
+        match self.step.run(machine, host, Until { watch: until.watch, ..Until::order(order) }, &mut ()) {
             Exit::Order => Ok(Last::Other),
             exit => Err(exit),
         }

@@ -5,15 +5,16 @@
 //! block is the instruction at `pc + 4 i`, so a place in a block is an exact pc and an exact count.
 //!
 //! A block keeps its number for as long as the cache lives. When its words change only its
-//! operations are dropped, so links to it stay right: they find [`Code::Gone`] and ask again.
+//! operations are dropped, so links to it stay right: they find no operations and ask again.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
-use crate::hart::destination;
-use crate::isa::{Insn, Op, decode};
-use crate::map::{self, Addr, Mode};
+use crate::isa::{Insn, Op, Reg, decode};
+use crate::map::{self, Addr, Mode, SINK_INDEX};
 use crate::mem::{Memory, PageNo};
 
+use super::block_ops::{Handler, Regs, gone, pair, single};
 use super::ops;
 
 /// What an operation does; the names are those of [`Op`] where the two agree.
@@ -34,17 +35,13 @@ pub(super) enum Code {
     Next,
     /// The plain engine has to make this step.
     Step,
-    /// The block has no operations: translate it.
-    Gone,
-    // Pairs of operations that often follow each other: the first operation's code says both.
-    AddiAddi, AddiBne, AddiBeq, AddiJal, AddiLw, AddiSw, AddAdd, AddLw, AddLbu, AddiLbu, AndiBeq, AndiBne,
-    LwLw, SwSw, LwAdd, LwAddi, LwBeq, LwBne, LbuBeq, LbuBne, SwAddi, LbuLbu, XorXor, XorAdd, SlliAdd, SrliSlli,
-    SlliOr, OrXor, AddXor, LwJalr, SetAddi, SetJalr, SltuAdd, SwLw, MulAdd, AddMul, LwBltu, LwMul, AddiBltu, AddiBlt,
 }
 
 /// One instruction, ready to execute. A destination x0 is already the sink (MAP-7).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockOp {
+    /// Executes the operation behind it, and perhaps more.
+    pub next: Handler,
     pub code: Code,
     pub rd: u8,
     pub rs1: u8,
@@ -60,10 +57,14 @@ pub(super) type BlockId = u32;
 pub(super) const NO_BLOCK: BlockId = 0;
 
 /// A block.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
-    /// Where its operations begin.
-    pub first: u32,
+    /// Its number.
+    pub id: BlockId,
+    /// Executes its first operation, and perhaps more.
+    pub run: Handler,
+    /// Its operations; none when it has to be translated.
+    pub ops: Box<[BlockOp]>,
     /// How many steps a run to its end makes.
     pub steps: u32,
     /// The address of its first instruction.
@@ -71,9 +72,9 @@ pub(super) struct Block {
     /// Where it continues: behind it, or where its branch or JAL goes.
     pub targets: [Addr; 2],
     /// The blocks there, once known.
-    pub next: [BlockId; 2],
+    pub next: [Cell<BlockId>; 2],
     /// How often it was entered, for a tier above to find the hot ones.
-    pub heat: u32,
+    pub heat: Cell<u32>,
 }
 
 /// The longest block: a budget that ends inside a block is finished by the plain engine.
@@ -90,7 +91,8 @@ const JUMPS: usize = 4096;
 
 /// The translated blocks of a memory.
 pub(super) struct Cache {
-    pub ops: Vec<BlockOp>,
+    /// How many operations the blocks have.
+    op_count: usize,
     pub blocks: Vec<Block>,
     pub jumps: Jumps,
     ids: HashMap<(Addr, Mode), BlockId>,
@@ -98,14 +100,13 @@ pub(super) struct Cache {
     seen_jumps: HashMap<Addr, Vec<Addr>>,
     /// Changes when everything is dropped and block numbers lose their meaning.
     pub generation: u64,
-    /// The registers while a block runs, behind them room for every index that a `u8` can be.
-    pub regs: Box<[u32; 256]>,
+    pub regs: Box<Regs>,
 }
 
 impl Cache {
     pub fn new() -> Cache {
         let mut cache = Cache {
-            ops: Vec::new(),
+            op_count: 0,
             blocks: Vec::new(),
             jumps: Jumps(Box::new([(0, NO_BLOCK); JUMPS])),
             ids: HashMap::new(),
@@ -121,10 +122,9 @@ impl Cache {
     /// Drops everything.
     pub fn clear(&mut self) {
         self.generation += 1;
-        self.ops.clear();
-        self.ops.push(BlockOp { code: Code::Gone, rd: 0, rs1: 0, rs2: 0, imm: 0 });
+        self.op_count = 0;
         self.blocks.clear();
-        self.blocks.push(Block::gone(0));
+        self.blocks.push(Block::gone(NO_BLOCK, 0));
         self.jumps.0.fill((0, NO_BLOCK));
         self.ids.clear();
         self.seen_jumps.clear();
@@ -139,7 +139,7 @@ impl Cache {
         if PageNo::of(pc) == PageNo::of(map::MACHINE_REGS) {
             return None;
         }
-        if self.ops.len() > MAX_OPS || self.blocks.len() > MAX_BLOCKS {
+        if self.op_count > MAX_OPS || self.blocks.len() > MAX_BLOCKS {
             self.clear();
         }
         let id = self.id_of(mode, pc);
@@ -153,14 +153,6 @@ impl Cache {
     pub fn known(&self, mode: Mode, pc: Addr) -> Option<&Block> {
         let id = *self.ids.get(&(pc, mode))?;
         Some(&self.blocks[id as usize]).filter(|block| !block.is_gone())
-    }
-
-    /// The operations of `block`, the one that ends it included.
-    pub fn ops_of(&self, block: &Block) -> &[BlockOp] {
-        let ops = &self.ops[block.first as usize..];
-        let steps = block.steps as usize;
-        let ends_in_jump = steps > 0 && ops[steps - 1].code.is_jump();
-        &ops[..steps + usize::from(!ends_in_jump)]
     }
 
     /// A JALR in the block at `from` went to `to`, for the first time in a while.
@@ -180,25 +172,29 @@ impl Cache {
     pub fn drop_page(&mut self, page: PageNo) {
         for id in self.pages.remove(&page).unwrap_or_default() {
             let block = &mut self.blocks[id as usize];
-            *block = Block::gone(block.pc);
+            self.op_count -= block.ops.len();
+            *block = Block::gone(id, block.pc);
         }
     }
 
     fn id_of(&mut self, mode: Mode, pc: Addr) -> BlockId {
         let blocks = &mut self.blocks;
         *self.ids.entry((pc, mode)).or_insert_with(|| {
-            blocks.push(Block::gone(pc));
-            blocks.len() as BlockId - 1
+            let id = blocks.len() as BlockId;
+            blocks.push(Block::gone(id, pc));
+            id
         })
     }
 
     fn translate(&mut self, mem: &mut Memory, mode: Mode, id: BlockId, cuts: &BTreeSet<Addr>) {
         let pc = self.blocks[id as usize].pc;
-        let first = self.ops.len() as u32;
-        let mut block = Block { first, ..Block::gone(pc) };
-        let end = translate_ops(mem, mode, &mut block, cuts, &mut self.ops);
+        let mut block = Block::gone(id, pc);
+        let mut ops = Vec::new();
+        let end = translate_ops(mem, mode, &mut block, cuts, &mut ops);
         mem.watch_code(pc..end);
-        fuse(&mut self.ops[first as usize..]);
+        block.run = thread(&mut ops);
+        self.op_count += ops.len();
+        block.ops = ops.into_boxed_slice();
         self.pages.entry(PageNo::of(pc)).or_default().push(id);
         self.blocks[id as usize] = block;
     }
@@ -233,12 +229,13 @@ impl Jumps {
 }
 
 impl Block {
-    const fn gone(pc: Addr) -> Block {
-        Block { first: 0, steps: 0, pc, targets: [0; 2], next: [NO_BLOCK; 2], heat: 0 }
+    fn gone(id: BlockId, pc: Addr) -> Block {
+        let next = [const { Cell::new(NO_BLOCK) }; 2];
+        Block { id, run: gone, ops: Box::default(), steps: 0, pc, targets: [0; 2], next, heat: Cell::new(0) }
     }
 
     pub fn is_gone(&self) -> bool {
-        self.first == 0
+        self.ops.is_empty()
     }
 }
 
@@ -250,7 +247,7 @@ fn translate_ops(mem: &Memory, mode: Mode, block: &mut Block, cuts: &BTreeSet<Ad
             && (block.steps == MAX_STEPS || PageNo::of(pc) != PageNo::of(block.pc) || cuts.contains(&pc));
         if is_end || !mode.may_access(pc) {
             block.targets = [pc, 0];
-            out.push(BlockOp { code: Code::Next, rd: 0, rs1: 0, rs2: 0, imm: 0 });
+            out.push(BlockOp::bare(Code::Next));
             return pc;
         }
         let op = decode(mem.word(pc)).map_or(BlockOp::STEP, |insn| BlockOp::of(insn, pc));
@@ -261,7 +258,7 @@ fn translate_ops(mem: &Memory, mode: Mode, block: &mut Block, cuts: &BTreeSet<Ad
         }
         block.steps += 1;
         if op.code.is_jump() {
-            block.targets = op.targets(pc);
+            block.targets = [behind, op.imm];
             return behind;
         }
         pc = behind;
@@ -277,20 +274,19 @@ impl Code {
 }
 
 impl BlockOp {
-    const STEP: BlockOp = BlockOp { code: Code::Step, rd: 0, rs1: 0, rs2: 0, imm: 0 };
+    const STEP: BlockOp = BlockOp::bare(Code::Step);
 
-    /// Where a block goes on that ends with this operation, at `pc`: behind it, and where a branch or JAL goes.
-    #[inline]
-    pub fn targets(self, pc: Addr) -> [Addr; 2] {
-        [ops::next_pc(pc), self.imm]
+    /// An operation without operands.
+    const fn bare(code: Code) -> BlockOp {
+        BlockOp { next: gone, code, rd: 0, rs1: 0, rs2: 0, imm: 0 }
     }
 
     /// The operation of `insn` at `pc`; the immediate of a branch or JAL is the address it goes to.
-    #[inline(always)]
-    pub fn of(insn: Insn, pc: Addr) -> BlockOp {
+    fn of(insn: Insn, pc: Addr) -> BlockOp {
         let imm = insn.imm as u32;
-        let rd = destination(insn.rd) as u8;
-        let plain = |code| BlockOp { code, rd, rs1: insn.rs1.index() as u8, rs2: insn.rs2.index() as u8, imm };
+        let rd = if insn.rd == Reg::ZERO { SINK_INDEX } else { insn.rd.index() } as u8;
+        let (rs1, rs2) = (insn.rs1.index() as u8, insn.rs2.index() as u8);
+        let plain = |code| BlockOp { next: gone, code, rd, rs1, rs2, imm };
         // ISA-13: a jump that raises is left to the plain engine, an untaken branch does not raise.
         let to = |code| match ops::is_aligned_target(ops::pc_relative(pc, imm)) {
             true => BlockOp { imm: ops::pc_relative(pc, imm), ..plain(code) },
@@ -348,82 +344,21 @@ impl BlockOp {
     }
 }
 
-/// Replaces the code of the first of each pair that has a code of its own.
-fn fuse(ops: &mut [BlockOp]) {
+/// Tells each operation which function executes what is behind it; returns that of the first.
+fn thread(ops: &mut [BlockOp]) -> Handler {
     let mut i = 0;
-    while i + 1 < ops.len() {
-        match pair(ops[i].code, ops[i + 1].code) {
-            Some(code) => {
-                ops[i].code = code;
-                i += 2;
-            }
-            None => i += 1,
+    let mut before: Option<usize> = None;
+    let mut first: Handler = gone;
+    while i < ops.len() {
+        let fused = ops.get(i + 1).and_then(|second| pair(ops[i].code, second.code));
+        let run = fused.unwrap_or_else(|| single(ops[i].code));
+        match before {
+            None => first = run,
+            Some(before) => ops[before].next = run,
         }
+        let last = i + usize::from(fused.is_some());
+        before = Some(last);
+        i = last + 1;
     }
-}
-
-/// Declares which pairs have a code, and the way back that the tier above needs.
-macro_rules! pairs {
-    ($($pair:ident = $first:ident + $second:ident;)*) => {
-        const fn pair(first: Code, second: Code) -> Option<Code> {
-            match (first, second) {
-                $((Code::$first, Code::$second) => Some(Code::$pair),)*
-                _ => None,
-            }
-        }
-
-        impl Code {
-            /// The code of the first operation of a pair, or the code itself.
-            #[cfg_attr(not(feature = "jit"), expect(dead_code, reason = "for compilers"))]
-            pub const fn unfused(self) -> Code {
-                match self {
-                    $(Code::$pair => Code::$first,)*
-                    code => code,
-                }
-            }
-        }
-    };
-}
-
-pairs! {
-    AddiAddi = Addi + Addi;
-    AddiBne = Addi + Bne;
-    AddiBeq = Addi + Beq;
-    AddiBlt = Addi + Blt;
-    AddiBltu = Addi + Bltu;
-    AddiJal = Addi + Jal;
-    AddiLw = Addi + Lw;
-    AddiLbu = Addi + Lbu;
-    AddiSw = Addi + Sw;
-    AddAdd = Add + Add;
-    AddLw = Add + Lw;
-    AddLbu = Add + Lbu;
-    AddXor = Add + Xor;
-    AddMul = Add + Mul;
-    MulAdd = Mul + Add;
-    AndiBeq = Andi + Beq;
-    AndiBne = Andi + Bne;
-    LwLw = Lw + Lw;
-    LwAdd = Lw + Add;
-    LwAddi = Lw + Addi;
-    LwBeq = Lw + Beq;
-    LwBne = Lw + Bne;
-    LwBltu = Lw + Bltu;
-    LwMul = Lw + Mul;
-    LwJalr = Lw + Jalr;
-    LbuBeq = Lbu + Beq;
-    LbuBne = Lbu + Bne;
-    LbuLbu = Lbu + Lbu;
-    SwSw = Sw + Sw;
-    SwAddi = Sw + Addi;
-    SwLw = Sw + Lw;
-    XorXor = Xor + Xor;
-    XorAdd = Xor + Add;
-    OrXor = Or + Xor;
-    SlliAdd = Slli + Add;
-    SlliOr = Slli + Or;
-    SrliSlli = Srli + Slli;
-    SltuAdd = Sltu + Add;
-    SetAddi = Set + Addi;
-    SetJalr = Set + Jalr;
+    first
 }

@@ -1,10 +1,9 @@
-//! The loop that runs translated blocks, each leading to the next.
+//! Runs translated blocks on a machine: copies the registers in and out, and accounts for the steps.
 
-use super::block_arms::{Plain, PlainMemory, Registers};
-use super::block_code::{BlockId, BlockOp, Cache, Code, NO_BLOCK};
-use super::ops;
+use super::block_code::{BlockId, Cache};
+use super::block_ops::{CHAIN_STEPS, Core, Left, enter, plain_span};
 use crate::hart::Machine;
-use crate::map::{self, Addr, Mode, SINK_INDEX};
+use crate::map::{Addr, SINK_INDEX, WORD_BYTES};
 use crate::mem::note;
 
 /// Why the loop returned. The machine is up to date, pc at the next instruction.
@@ -26,96 +25,18 @@ pub(super) enum Stop {
 
 /// Runs from block `id` on for at most `budget` steps.
 ///
-/// With `HEAT` it returns [`Stop::Hot`] before a block that was entered `hot` times.
-#[expect(clippy::too_many_lines, reason = "one line or two an operation")]
-pub(super) fn run<const HEAT: bool>(
-    cache: &mut Cache,
-    machine: &mut Machine,
-    mut id: BlockId,
-    budget: u64,
-    hot: u32,
-) -> Stop {
+/// It returns [`Stop::Hot`] before a block that was entered `hot` times.
+pub(super) fn run(cache: &mut Cache, machine: &mut Machine, id: BlockId, budget: u64, hot: u32) -> Stop {
     let mode = machine.hart.mode;
-    let Cache { ops, blocks, jumps, regs, .. } = cache;
-    let (ops, blocks, regs) = (ops.as_slice(), blocks.as_mut_slice(), &mut **regs);
+    let Cache { blocks, jumps, regs, .. } = cache;
     regs[..=SINK_INDEX].copy_from_slice(machine.hart.file(mode));
+    let watched = machine.mem.watched_bounds();
     let (views, notes) = machine.mem.parts_mut();
-    let plain = PlainMemory { views, notes, span: plain_span(mode), may_store: note::may_store(mode) };
-    let mut left = budget;
-    // Each pass runs one block. `pc` is what the machine's pc becomes if the loop ends there.
-    let (stop, pc) = 'run: loop {
-        let block = &mut blocks[id as usize];
-        let (first, steps) = (block.first as usize, u64::from(block.steps));
-        if HEAT {
-            block.heat = block.heat.wrapping_add(1);
-            if block.heat == hot {
-                break (Stop::Hot(id), block.pc);
-            }
-        }
-        if left < steps {
-            break (Stop::Budget, block.pc);
-        }
-        left -= steps;
-        let code = &ops[first..];
-        let mut at = 0;
-        // Which way the block is left: 0 behind it, 1 by its jump.
-        let side = 'block: loop {
-            let op = code[at];
-            // What the arms of `block_arms.rs` leave to the loop.
-            /// Leaves the loop at the operation `$skip` behind this one, for the plain engine to execute.
-            macro_rules! leave {
-                ($skip:expr) => {{
-                    let done = at + $skip;
-                    left += steps - done as u64;
-                    break 'run (Stop::Step, blocks[id as usize].pc.wrapping_add(4 * done as u32));
-                }};
-            }
-            macro_rules! leave_by_side {
-                ($side:expr) => {
-                    break 'block $side
-                };
-            }
-            macro_rules! jump {
-                ($target:expr) => {{
-                    let target = $target;
-                    let next = jumps.target(mode, target);
-                    if next == NO_BLOCK {
-                        break 'run (Stop::Jump(id), target);
-                    }
-                    id = next;
-                    continue 'run;
-                }};
-            }
-            macro_rules! behind {
-                () => {
-                    blocks[id as usize].targets[0]
-                };
-            }
-            macro_rules! gone {
-                () => {
-                    break 'run (Stop::Lookup, blocks[id as usize].pc)
-                };
-            }
-            macro_rules! second {
-                () => {
-                    code[at + 1]
-                };
-            }
-            macro_rules! pair_is_done {
-                () => {{
-                    at += 2;
-                    continue;
-                }};
-            }
-            dispatch!(op, regs, plain);
-            at += 1;
-        };
-        let block = &blocks[id as usize];
-        match block.next[side] {
-            NO_BLOCK => break (Stop::Link(id, side), block.targets[side]),
-            next => id = next,
-        }
-    };
+    let (span, may_store) = (plain_span(mode), note::may_store(mode));
+    let why = Left::Gone;
+    let mut core =
+        Core { views, notes, span, may_store, watched, mode, jumps, blocks, hot, id, left: 0, target: 0, why };
+    let (stop, pc, left) = loop_blocks(&mut core, regs, budget);
     machine.hart.file_mut(mode).copy_from_slice(&regs[..=SINK_INDEX]);
     machine.hart.pc = pc;
     machine.hart.instructions += budget - left;
@@ -123,24 +44,32 @@ pub(super) fn run<const HEAT: bool>(
     stop
 }
 
-/// The bytes from [`map::USER_START`] on that `mode` may load from and that are plain memory (MAP-5, MAP-6).
-pub(super) const fn plain_span(mode: Mode) -> u32 {
-    match mode {
-        Mode::User => map::KERNEL_START - map::USER_START,
-        Mode::Machine => map::MACHINE_REGS - map::USER_START,
+/// Runs from block [`Core::id`] on; returns why it stopped, the next pc, and what is left of the budget.
+fn loop_blocks(core: &mut Core<'_>, regs: &mut [u32; 256], mut budget: u64) -> (Stop, Addr, u64) {
+    loop {
+        let chain = budget.min(CHAIN_STEPS.into()) as u32;
+        core.left = chain;
+        enter(core, regs, core.id);
+        let block = &core.blocks[core.id as usize];
+        let mut unmade = core.left;
+        let (stop, pc) = match core.why {
+            Left::Budget if core.left < chain => {
+                budget -= u64::from(chain - core.left);
+                // A hot block is told once; this is the same entry again.
+                block.heat.set(block.heat.get().wrapping_sub(1));
+                continue;
+            }
+            Left::Budget => (Stop::Budget, block.pc),
+            Left::Hot => (Stop::Hot(core.id), block.pc),
+            Left::Gone => (Stop::Lookup, block.pc),
+            Left::Link(side) => (Stop::Link(core.id, side), block.targets[side]),
+            Left::Jump => (Stop::Jump(core.id), core.target),
+            Left::Step(behind) => {
+                let done = (block.ops.len() - behind - 1) as u32;
+                unmade += block.steps - done;
+                (Stop::Step, block.pc.wrapping_add(WORD_BYTES * done))
+            }
+        };
+        return (stop, pc, budget - u64::from(chain - unmade));
     }
-}
-
-/// Whether a load of `WIDTH` bytes may go straight to memory: MEM-3 and MAP-5 in one comparison,
-/// because a rotation moves the bits that alignment forbids to the top.
-#[inline]
-pub(super) fn is_plain<const WIDTH: u32>(addr: Addr, span: u32) -> bool {
-    let shift = WIDTH.trailing_zeros();
-    addr.wrapping_sub(map::USER_START).rotate_right(shift) < span >> shift
-}
-
-/// Whether a store of `WIDTH` bytes may go straight to memory, where `note` is the note of its page.
-#[inline]
-pub(super) fn is_noted<const WIDTH: u32>(note: u8, may_store: u8, addr: Addr) -> bool {
-    note & may_store != 0 && addr.is_multiple_of(WIDTH)
 }

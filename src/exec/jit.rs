@@ -24,7 +24,7 @@ use super::jit_emit::{self, Emitter, reason};
 use super::jit_region::Region;
 use crate::hart::Machine;
 use crate::map::{Addr, Mode, SINK_INDEX};
-use crate::mem::PageNo;
+use crate::mem::{Bounds, PageNo};
 
 /// The engine that compiles hot code.
 pub type Jit = Translated<Compiled>;
@@ -88,8 +88,9 @@ pub(super) type Slots = [Slot; jit_emit::SLOTS];
 
 const EMPTY_SLOT: Slot = Slot { place: 0, entry: Entry::NONE };
 
-/// Compiling a block costs thousands of times what running it costs.
-const HOT: u32 = 1000;
+/// Compiling an instruction costs about as much as running it in blocks ten to twenty thousand times: who waits until
+/// a block ran as often never spends more than twice what the best choice would have cost.
+const HOT: u32 = 10_000;
 /// So many times a block of a region is hot outside it before it is compiled once more.
 const MAX_ACCIDENTS: u32 = 4;
 /// When there is more compiled code than this, all of it goes.
@@ -112,7 +113,7 @@ impl Compiled {
             covered: HashMap::new(),
             drops: HashMap::new(),
             code_bytes: 0,
-            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0 }),
+            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0, watched: Bounds::NONE }),
         })
     }
 
@@ -168,8 +169,6 @@ impl Compiled {
 }
 
 impl Tier for Compiled {
-    const IS_ACTIVE: bool = true;
-
     fn hot(&self) -> u32 {
         self.hot
     }

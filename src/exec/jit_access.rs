@@ -131,7 +131,7 @@ impl BlockOp {
         let writes = match self.code {
             Code::Sb | Code::Sh | Code::Sw => false,
             Code::Beq | Code::Bne | Code::Blt | Code::Bge | Code::Bltu | Code::Bgeu => false,
-            Code::Nop | Code::Next | Code::Step | Code::Gone => false,
+            Code::Nop | Code::Next | Code::Step => false,
             _ => self.rd < 32,
         };
         u32::from(writes).checked_shl(self.rd.into()).unwrap_or(0)
@@ -141,11 +141,11 @@ impl BlockOp {
 impl Part {
     /// The registers that the part writes, one bit each.
     pub(super) fn writes(&self) -> u32 {
-        self.ops.iter().fold(0, |writes, op| writes | op.writes())
+        self.block.ops.iter().fold(0, |writes, op| writes | op.writes())
     }
 
     /// The registers that the part may read, one bit each.
     pub(super) fn reads(&self) -> u32 {
-        self.ops.iter().fold(0, |reads, op| reads | 1 << op.rs1 | 1 << op.rs2)
+        self.block.ops.iter().fold(0, |reads, op| reads | 1 << op.rs1 | 1 << op.rs2)
     }
 }

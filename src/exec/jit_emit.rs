@@ -12,13 +12,13 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Switch, Variable};
 
 use super::block_code::{BlockOp, Code, place_of};
-use super::block_run::plain_span;
+use super::block_ops::plain_span;
 use super::jit::Slot;
 use super::jit_access::{Access, Group, groups};
 use super::jit_call::Context;
 use super::jit_region::{Part, Region};
 use crate::map::{self, Addr, SINK_INDEX};
-use crate::mem::{PAGE_BYTES, note};
+use crate::mem::{Bounds, PAGE_BYTES, note};
 
 /// Why generated code stopped; [`Context::reason`].
 pub(super) mod reason {
@@ -164,8 +164,8 @@ impl<'a> Emitter<'a> {
         let part = &self.region.parts[number];
         self.b.switch_to_block(self.blocks[number]);
         self.charge(part);
-        let groups = groups(&part.ops);
-        for (at, op) in part.ops.iter().enumerate() {
+        let groups = groups(&part.block.ops);
+        for (at, op) in part.block.ops.iter().enumerate() {
             let spot = Spot { part, at };
             if let Some(group) = groups.iter().find(|group| group.first == at) {
                 self.check_group(spot, op, group);
@@ -373,7 +373,7 @@ impl<'a> Emitter<'a> {
             let others = self.note_of(base, last);
             notes = self.b.ins().band(notes, others);
         }
-        self.continue_if_noted(notes, spot);
+        self.continue_if_noted(notes, spot, base, group.stores);
     }
 
     fn note_of(&mut self, base: Value, offset: u32) -> Value {
@@ -389,9 +389,34 @@ impl<'a> Emitter<'a> {
         self.b.ins().load(I8, MemFlagsData::trusted(), place, 0)
     }
 
-    fn continue_if_noted(&mut self, notes: Value, spot: Spot<'_>) {
+    /// Leaves unless `notes` allow stores to all bytes from `base + first` to `base + last`.
+    fn continue_if_noted(&mut self, notes: Value, spot: Spot<'_>, base: Value, (first, last): (u32, u32)) {
         let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store(self.region.mode)));
+        let (ask, go) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(may_store, go, &[], ask, &[]);
+        self.b.switch_to_block(ask);
+        self.b.seal_block(ask);
+        let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store_beside(self.region.mode)));
         self.continue_if(may_store, spot);
+        let is_beside = self.is_beside(base, first, last);
+        self.continue_if(is_beside, spot);
+        self.b.ins().jump(go, &[]);
+        self.b.switch_to_block(go);
+        self.b.seal_block(go);
+    }
+
+    /// [`Bounds::miss`](crate::mem::Bounds::miss) of the watched addresses.
+    fn is_beside(&mut self, base: Value, first: u32, last: u32) -> Value {
+        const WATCHED: usize = std::mem::offset_of!(Context, watched);
+        let bound = |at: usize| (WATCHED + at) as i32;
+        let (low, high) = (std::mem::offset_of!(Bounds, first), std::mem::offset_of!(Bounds, last));
+        let low = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(low));
+        let high = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(high));
+        let (first, last) = (self.word(first), self.word(last));
+        let (first, last) = (self.b.ins().iadd(base, first), self.b.ins().iadd(base, last));
+        let is_below = self.b.ins().icmp(IntCC::UnsignedLessThan, last, low);
+        let is_above = self.b.ins().icmp(IntCC::UnsignedGreaterThan, first, high);
+        self.b.ins().bor(is_below, is_above)
     }
 
     fn rotate(&mut self, value: Value, shift: u32) -> Value {
@@ -435,12 +460,13 @@ impl<'a> Emitter<'a> {
     fn check_store(&mut self, spot: Spot<'_>, op: BlockOp, base: Value) -> Value {
         let offset = self.word(op.imm);
         let addr = self.b.ins().iadd(base, offset);
-        let shift = Access::of(op.code).map_or(0, |access| access.width.trailing_zeros());
+        let width = Access::of(op.code).map_or(1, |access| access.width);
+        let shift = width.trailing_zeros();
         // A misaligned address has a bit at the top after the rotation: behind the last page, where no note is.
         let rotated = self.rotate(addr, shift);
         let page = self.b.ins().ushr_imm_u(rotated, i64::from(PAGE_BYTES.trailing_zeros() - shift));
         let notes = self.note_at(page);
-        self.continue_if_noted(notes, spot);
+        self.continue_if_noted(notes, spot, base, (op.imm, op.imm.wrapping_add(width - 1)));
         self.b.ins().uextend(I64, addr)
     }
 

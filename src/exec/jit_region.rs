@@ -16,8 +16,6 @@ pub(super) struct Region {
 /// A block of a region.
 pub(super) struct Part {
     pub block: Block,
-    /// Its operations, pairs taken apart.
-    pub ops: Vec<BlockOp>,
     /// For a part that ends in JALR: the parts that it probably goes to.
     pub guesses: Vec<usize>,
 }
@@ -25,7 +23,7 @@ pub(super) struct Part {
 /// The most steps in all blocks of a region: compile time grows with it, and so do the chances that a loop fits.
 const MAX_STEPS: u32 = 600;
 /// A block belongs to a region if it was entered at least one time in so many.
-const RARE: u32 = 32;
+const RARE: u32 = 8;
 /// The most targets that a JALR is compared with.
 const MAX_GUESSES: usize = 24;
 
@@ -37,13 +35,13 @@ impl Region {
         let mut steps = 0;
         while let Some(pc) = found.pop_front() {
             let Some(block) = cache.known(mode, pc) else { continue };
-            let is_rare = block.heat < hot / RARE && !region.parts.is_empty();
+            let is_rare = block.heat.get() < hot / RARE && !region.parts.is_empty();
             if is_rare || region.index.contains_key(&pc) || steps + block.steps > MAX_STEPS {
                 continue;
             }
             steps += block.steps;
             region.index.insert(pc, region.parts.len());
-            let part = Part::of(cache, block);
+            let part = Part::of(block);
             found.extend(part.leads_to());
             found.extend(cache.seen_jumps(pc));
             region.parts.push(part);
@@ -111,15 +109,14 @@ impl Region {
 }
 
 impl Part {
-    fn of(cache: &Cache, block: &Block) -> Part {
-        let ops = cache.ops_of(block).iter().map(|op| BlockOp { code: op.code.unfused(), ..*op }).collect();
-        Part { block: *block, ops, guesses: Vec::new() }
+    fn of(block: &Block) -> Part {
+        Part { block: block.clone(), guesses: Vec::new() }
     }
 
     /// The operation that ends the part.
     pub fn last(&self) -> BlockOp {
-        let is_jump = self.ops.iter().position(|op| op.code.is_jump());
-        self.ops[is_jump.unwrap_or(self.ops.len() - 1)]
+        let is_jump = self.block.ops.iter().position(|op| op.code.is_jump());
+        self.block.ops[is_jump.unwrap_or(self.block.ops.len() - 1)]
     }
 
     /// The addresses that the part itself names.

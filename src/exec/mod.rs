@@ -5,11 +5,11 @@
 //! Engines know nothing of the debugger: whoever wants to watch passes a [`Sink`] or an [`Until`].
 
 mod any;
+#[cfg_attr(not(feature = "jit"), allow(dead_code, reason = "what a compiler above the blocks asks"))]
 mod block;
-// Before those that expand its macros.
-#[macro_use]
-mod block_arms;
+#[cfg_attr(not(feature = "jit"), allow(dead_code, reason = "what a compiler above the blocks asks"))]
 mod block_code;
+mod block_ops;
 mod block_run;
 #[cfg(feature = "jit")]
 mod jit;

@@ -1,7 +1,7 @@
 //! The plain engine: one instruction at a time, safe code, one exhaustive `match`.
 
 use super::{Engine, Exit, INTERRUPT_STEPS, Until, WatchRange, ops};
-use crate::ecall::{self, Call, Halt, Host, Served};
+use crate::ecall::{self, Halt, Host, Served};
 use crate::hart::Machine;
 use crate::isa::{Format, Insn, Op, Reg, decode};
 use crate::map::{self, Addr, Mode};
@@ -30,23 +30,23 @@ impl Step {
 impl Engine for Step {
     fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
         match until.watch {
-            [] => self.run_watching(machine, host, until, sink, &mut ()),
-            ranges => self.run_watching(machine, host, until, sink, &mut Watching::new(ranges)),
+            [] if !is_active(sink) => self.run_noting::<()>(machine, host, until, sink),
+            _ => self.run_noting::<Accesses>(machine, host, until, sink),
         }
     }
 }
 
 impl Step {
-    /// [`Engine::run`], with `watch` looking at every data access.
-    fn run_watching(
+    /// [`Engine::run`], with `N` taking notes of what each step does.
+    fn run_noting<N: Notes>(
         &mut self,
         machine: &mut Machine,
         host: &mut dyn Host,
         until: Until<'_>,
         sink: &mut impl Sink,
-        watch: &mut impl Watch,
     ) -> Exit {
         let start = machine.hart.instructions;
+        let watch = Watching::new(until.watch);
         loop {
             if until.is_interrupted() {
                 return Exit::Interrupted;
@@ -58,7 +58,7 @@ impl Step {
                 {
                     return Exit::Breakpoint;
                 }
-                if let Err(exit) = self.step(machine, host, sink, watch) {
+                if let Err(exit) = self.step::<N>(machine, host, sink, &watch) {
                     return exit;
                 }
             }
@@ -67,45 +67,35 @@ impl Step {
             }
         }
     }
-}
 
-/// What a retired instruction did besides writing registers.
-pub(super) struct Effect {
-    pub next_pc: Addr,
-    pub next_mode: Mode,
-    pub rd: Option<u32>,
-    pub mem: Option<MemAccess>,
-    /// The machine ECALL that the instruction was, boxed because few are.
-    call: Option<Box<Call>>,
-    pub end: Option<(Halt, u16)>,
-}
-
-impl Step {
     /// Makes one step.
     ///
     /// # Errors
     /// The exit, when the run ends with this step or before it.
     #[inline]
-    fn step(
+    fn step<N: Notes>(
         &mut self,
         machine: &mut Machine,
         host: &mut dyn Host,
         sink: &mut impl Sink,
-        watch: &mut impl Watch,
+        watch: &Watching<'_>,
     ) -> Result<(), Exit> {
         let pc = machine.hart.pc;
-        match self.fetch(machine, pc) {
-            Ok((word, insn)) => {
-                let before = sources(machine, insn, word, sink);
-                match execute(machine, host, word, insn) {
-                    Ok(effect) => {
-                        retire(machine, insn, &effect, before, sink)?;
-                        watch.check(&effect)
-                    }
-                    Err(trap) => enter_kernel(machine, trap, word, before, sink),
-                }
+        let (word, insn) = match self.fetch(machine, pc) {
+            Ok(fetched) => fetched,
+            Err((trap, word)) => return enter_kernel(machine, trap, word, None, sink),
+        };
+        let before = sources(machine, insn, word, sink);
+        if insn.op == Op::Ecall && machine.hart.mode == Mode::Machine {
+            return call(machine, host, word, before, sink, watch);
+        }
+        let mut notes = N::default();
+        match execute(machine, word, insn, &mut notes) {
+            Ok(next_pc) => {
+                retire(machine, next_pc);
+                notes.show(machine, insn, before, sink, watch)
             }
-            Err((trap, word)) => enter_kernel(machine, trap, word, None, sink),
+            Err(trap) => enter_kernel(machine, trap, word, before, sink),
         }
     }
 
@@ -123,19 +113,74 @@ impl Step {
     }
 }
 
-/// Looks at every data access. `()` looks at none and costs nothing.
-trait Watch {
-    /// Whether to stop after this step.
+fn is_active<S: Sink>(_sink: &S) -> bool {
+    S::IS_ACTIVE
+}
+
+/// What a step did besides moving pc, for those who look. `()` notes nothing and costs nothing.
+pub(super) trait Notes: Default {
+    /// The destination register, x0 included, got `value`.
     #[inline]
-    fn check(&mut self, _effect: &Effect) -> Result<(), Exit> {
+    fn wrote(&mut self, _value: u32) {}
+
+    /// A load or store did `access`.
+    #[inline]
+    fn accessed(&mut self, _access: MemAccess) {}
+
+    /// Shows the step, which retired, to the sink and to the watch.
+    ///
+    /// # Errors
+    /// The exit, when the step accessed what is watched.
+    #[inline]
+    fn show(
+        &self,
+        _machine: &Machine,
+        _insn: Insn,
+        _before: Option<Retired>,
+        _sink: &mut impl Sink,
+        _watch: &Watching<'_>,
+    ) -> Result<(), Exit> {
         Ok(())
     }
 }
 
-impl Watch for () {}
+impl Notes for () {}
+
+/// Notes of everything.
+#[derive(Default)]
+struct Accesses {
+    rd: Option<u32>,
+    mem: Option<MemAccess>,
+}
+
+impl Notes for Accesses {
+    #[inline]
+    fn wrote(&mut self, value: u32) {
+        self.rd = Some(value);
+    }
+
+    #[inline]
+    fn accessed(&mut self, access: MemAccess) {
+        self.mem = Some(access);
+    }
+
+    #[inline]
+    fn show(
+        &self,
+        machine: &Machine,
+        insn: Insn,
+        before: Option<Retired>,
+        sink: &mut impl Sink,
+        watch: &Watching<'_>,
+    ) -> Result<(), Exit> {
+        let rd = self.rd.map(|value| RegAccess { reg: insn.rd, value });
+        show(machine, before.map(|step| Retired { rd, mem: self.mem, ..step }), sink);
+        self.mem.map_or(Ok(()), |mem| watch.check(span_of(mem)))
+    }
+}
 
 /// Stops at accesses to ranges.
-struct Watching<'a> {
+pub(super) struct Watching<'a> {
     ranges: &'a [WatchRange],
     /// The lowest and the highest watched address: most accesses are outside.
     first: Addr,
@@ -150,7 +195,7 @@ impl<'a> Watching<'a> {
     }
 
     #[inline]
-    fn check_span(&self, span: MemSpan) -> Result<(), Exit> {
+    fn check(&self, span: MemSpan) -> Result<(), Exit> {
         if span.first > self.last || span.last < self.first {
             return Ok(());
         }
@@ -158,16 +203,6 @@ impl<'a> Watching<'a> {
             true => Err(Exit::Watch(span)),
             false => Ok(()),
         }
-    }
-}
-
-impl Watch for Watching<'_> {
-    #[inline]
-    fn check(&mut self, effect: &Effect) -> Result<(), Exit> {
-        if let Some(mem) = effect.mem {
-            return self.check_span(span_of(mem));
-        }
-        effect.call.iter().flat_map(|call| &call.spans).try_for_each(|span| self.check_span(*span))
     }
 }
 
@@ -183,12 +218,11 @@ fn span_of(mem: MemAccess) -> MemSpan {
 pub(super) trait State {
     fn pc(&self) -> Addr;
     fn mode(&self) -> Mode;
+    fn set_mode(&mut self, mode: Mode);
     fn x(&self, reg: Reg) -> u32;
     fn set_x(&mut self, reg: Reg, value: u32);
     fn word(&self, addr: Addr) -> u32;
     fn set_word(&mut self, addr: Addr, value: u32);
-    /// Serves the ECALL at pc (ECALL-1).
-    fn serve(&mut self, host: &mut dyn Host) -> Result<Served, Trap>;
 }
 
 impl State for Machine {
@@ -199,6 +233,10 @@ impl State for Machine {
     #[inline]
     fn mode(&self) -> Mode {
         self.hart.mode
+    }
+    #[inline]
+    fn set_mode(&mut self, mode: Mode) {
+        self.hart.mode = mode;
     }
     #[inline]
     fn x(&self, reg: Reg) -> u32 {
@@ -216,113 +254,98 @@ impl State for Machine {
     fn set_word(&mut self, addr: Addr, value: u32) {
         Machine::set_word(self, addr, value);
     }
-    #[inline(never)]
-    fn serve(&mut self, host: &mut dyn Host) -> Result<Served, Trap> {
-        ecall::serve(self, host)
-    }
 }
 
-/// Executes `insn`; on a trap nothing has changed (TRAP-2).
+/// Executes `insn` and returns the address of the next one; on a trap nothing has changed (TRAP-2).
 #[inline]
-fn execute(machine: &mut Machine, host: &mut dyn Host, word: u32, insn: Insn) -> Result<Effect, Trap> {
-    execute_on(machine, host, word, insn)
+fn execute(machine: &mut Machine, word: u32, insn: Insn, notes: &mut impl Notes) -> Result<Addr, Trap> {
+    execute_on(machine, word, insn, notes)
 }
 
 /// [`execute`] on any state. Where the operation is known, only its arm is left.
 #[inline(always)]
-pub(super) fn execute_on(machine: &mut impl State, host: &mut dyn Host, word: u32, insn: Insn) -> Result<Effect, Trap> {
+pub(super) fn execute_on(
+    machine: &mut impl State,
+    word: u32,
+    insn: Insn,
+    notes: &mut impl Notes,
+) -> Result<Addr, Trap> {
     let pc = machine.pc();
     let (a, b) = (machine.x(insn.rs1), machine.x(insn.rs2));
     let imm = insn.imm as u32;
     match insn.op {
-        Op::Add => write(machine, insn, ops::add(a, b)),
-        Op::Sub => write(machine, insn, ops::sub(a, b)),
-        Op::Xor => write(machine, insn, ops::xor(a, b)),
-        Op::Or => write(machine, insn, ops::or(a, b)),
-        Op::And => write(machine, insn, ops::and(a, b)),
-        Op::Addi => write(machine, insn, ops::add(a, imm)),
-        Op::Xori => write(machine, insn, ops::xor(a, imm)),
-        Op::Ori => write(machine, insn, ops::or(a, imm)),
-        Op::Andi => write(machine, insn, ops::and(a, imm)),
-        Op::Slt => write(machine, insn, ops::slt(a, b)),
-        Op::Sltu => write(machine, insn, ops::sltu(a, b)),
-        Op::Slti => write(machine, insn, ops::slt(a, imm)),
-        Op::Sltiu => write(machine, insn, ops::sltu(a, imm)),
-        Op::Sll => write(machine, insn, ops::sll(a, b)),
-        Op::Srl => write(machine, insn, ops::srl(a, b)),
-        Op::Sra => write(machine, insn, ops::sra(a, b)),
-        Op::Slli => write(machine, insn, ops::sll(a, imm)),
-        Op::Srli => write(machine, insn, ops::srl(a, imm)),
-        Op::Srai => write(machine, insn, ops::sra(a, imm)),
+        Op::Add => write(machine, insn, notes, ops::add(a, b)),
+        Op::Sub => write(machine, insn, notes, ops::sub(a, b)),
+        Op::Xor => write(machine, insn, notes, ops::xor(a, b)),
+        Op::Or => write(machine, insn, notes, ops::or(a, b)),
+        Op::And => write(machine, insn, notes, ops::and(a, b)),
+        Op::Addi => write(machine, insn, notes, ops::add(a, imm)),
+        Op::Xori => write(machine, insn, notes, ops::xor(a, imm)),
+        Op::Ori => write(machine, insn, notes, ops::or(a, imm)),
+        Op::Andi => write(machine, insn, notes, ops::and(a, imm)),
+        Op::Slt => write(machine, insn, notes, ops::slt(a, b)),
+        Op::Sltu => write(machine, insn, notes, ops::sltu(a, b)),
+        Op::Slti => write(machine, insn, notes, ops::slt(a, imm)),
+        Op::Sltiu => write(machine, insn, notes, ops::sltu(a, imm)),
+        Op::Sll => write(machine, insn, notes, ops::sll(a, b)),
+        Op::Srl => write(machine, insn, notes, ops::srl(a, b)),
+        Op::Sra => write(machine, insn, notes, ops::sra(a, b)),
+        Op::Slli => write(machine, insn, notes, ops::sll(a, imm)),
+        Op::Srli => write(machine, insn, notes, ops::srl(a, imm)),
+        Op::Srai => write(machine, insn, notes, ops::sra(a, imm)),
         Op::Beq => branch(machine, imm, ops::beq(a, b)),
         Op::Bne => branch(machine, imm, ops::bne(a, b)),
         Op::Blt => branch(machine, imm, ops::blt(a, b)),
         Op::Bge => branch(machine, imm, ops::bge(a, b)),
         Op::Bltu => branch(machine, imm, ops::bltu(a, b)),
         Op::Bgeu => branch(machine, imm, ops::bgeu(a, b)),
-        Op::Jal => jump(machine, insn, ops::pc_relative(pc, imm)),
-        Op::Jalr => jump(machine, insn, ops::jalr_target(a, imm)),
-        Op::Lui => write(machine, insn, ops::lui(imm)),
-        Op::Auipc => write(machine, insn, ops::auipc(pc, imm)),
-        Op::Lb => load(machine, insn, 1, ops::lb),
-        Op::Lh => load(machine, insn, 2, ops::lh),
-        Op::Lw => load(machine, insn, 4, |word, _| ops::lw(word)),
-        Op::Lbu => load(machine, insn, 1, ops::lbu),
-        Op::Lhu => load(machine, insn, 2, ops::lhu),
-        Op::Sb => store(machine, insn, 1, ops::sb),
-        Op::Sh => store(machine, insn, 2, ops::sh),
-        Op::Sw => store(machine, insn, 4, |_, _, value| ops::sw(value)),
-        Op::Mul => write(machine, insn, ops::mul(a, b)),
-        Op::Mulh => write(machine, insn, ops::mulh(a, b)),
-        Op::Mulhsu => write(machine, insn, ops::mulhsu(a, b)),
-        Op::Mulhu => write(machine, insn, ops::mulhu(a, b)),
-        Op::Div => write(machine, insn, ops::div(a, b)),
-        Op::Divu => write(machine, insn, ops::divu(a, b)),
-        Op::Rem => write(machine, insn, ops::rem(a, b)),
-        Op::Remu => write(machine, insn, ops::remu(a, b)),
+        Op::Jal => jump(machine, insn, notes, ops::pc_relative(pc, imm)),
+        Op::Jalr => jump(machine, insn, notes, ops::jalr_target(a, imm)),
+        Op::Lui => write(machine, insn, notes, ops::lui(imm)),
+        Op::Auipc => write(machine, insn, notes, ops::auipc(pc, imm)),
+        Op::Lb => load(machine, insn, notes, 1, ops::lb),
+        Op::Lh => load(machine, insn, notes, 2, ops::lh),
+        Op::Lw => load(machine, insn, notes, 4, |word, _| ops::lw(word)),
+        Op::Lbu => load(machine, insn, notes, 1, ops::lbu),
+        Op::Lhu => load(machine, insn, notes, 2, ops::lhu),
+        Op::Sb => store(machine, insn, notes, 1, ops::sb),
+        Op::Sh => store(machine, insn, notes, 2, ops::sh),
+        Op::Sw => store(machine, insn, notes, 4, |_, _, value| ops::sw(value)),
+        Op::Mul => write(machine, insn, notes, ops::mul(a, b)),
+        Op::Mulh => write(machine, insn, notes, ops::mulh(a, b)),
+        Op::Mulhsu => write(machine, insn, notes, ops::mulhsu(a, b)),
+        Op::Mulhu => write(machine, insn, notes, ops::mulhu(a, b)),
+        Op::Div => write(machine, insn, notes, ops::div(a, b)),
+        Op::Divu => write(machine, insn, notes, ops::divu(a, b)),
+        Op::Rem => write(machine, insn, notes, ops::rem(a, b)),
+        Op::Remu => write(machine, insn, notes, ops::remu(a, b)),
         // ISA-4: memory is sequentially consistent already.
-        Op::Fence => Ok(Effect::next(machine)),
+        Op::Fence => Ok(ops::next_pc(pc)),
         Op::Ebreak => Err(Trap::new(Cause::Breakpoint, pc)),
-        Op::Ecall => ecall(machine, host),
+        // Those of machine mode do not come here: see `call`.
+        Op::Ecall => Err(Trap::new(Cause::UserEcall, pc)),
         Op::Mret => mret(machine, word),
     }
 }
 
-impl Effect {
-    /// Continue behind the instruction.
-    #[inline]
-    fn next(machine: &impl State) -> Effect {
-        Effect::to(machine, ops::next_pc(machine.pc()))
-    }
-
-    /// Continue at `next_pc`.
-    #[inline]
-    fn to(machine: &impl State, next_pc: Addr) -> Effect {
-        Effect { next_pc, next_mode: machine.mode(), rd: None, mem: None, call: None, end: None }
-    }
-}
-
 #[inline]
-fn write(machine: &mut impl State, insn: Insn, value: u32) -> Result<Effect, Trap> {
+fn write(machine: &mut impl State, insn: Insn, notes: &mut impl Notes, value: u32) -> Result<Addr, Trap> {
     machine.set_x(insn.rd, value);
-    Ok(Effect { rd: Some(value), ..Effect::next(machine) })
+    notes.wrote(value);
+    Ok(ops::next_pc(machine.pc()))
 }
 
 #[inline]
-fn branch(machine: &impl State, imm: u32, is_taken: bool) -> Result<Effect, Trap> {
-    if !is_taken {
-        return Ok(Effect::next(machine));
-    }
-    let target = aligned(ops::pc_relative(machine.pc(), imm))?;
-    Ok(Effect::to(machine, target))
+fn branch(machine: &impl State, imm: u32, is_taken: bool) -> Result<Addr, Trap> {
+    let pc = machine.pc();
+    if is_taken { aligned(ops::pc_relative(pc, imm)) } else { Ok(ops::next_pc(pc)) }
 }
 
 #[inline]
-fn jump(machine: &mut impl State, insn: Insn, target: Addr) -> Result<Effect, Trap> {
+fn jump(machine: &mut impl State, insn: Insn, notes: &mut impl Notes, target: Addr) -> Result<Addr, Trap> {
     let target = aligned(target)?;
-    let link = ops::next_pc(machine.pc());
-    machine.set_x(insn.rd, link);
-    Ok(Effect { rd: Some(link), ..Effect::to(machine, target) })
+    write(machine, insn, notes, ops::next_pc(machine.pc()))?;
+    Ok(target)
 }
 
 /// ISA-13.
@@ -336,24 +359,45 @@ fn aligned(target: Addr) -> Result<Addr, Trap> {
 }
 
 #[inline]
-fn load(machine: &mut impl State, insn: Insn, width: u32, extract: fn(u32, u32) -> u32) -> Result<Effect, Trap> {
+fn load(
+    machine: &mut impl State,
+    insn: Insn,
+    notes: &mut impl Notes,
+    width: u32,
+    extract: fn(u32, u32) -> u32,
+) -> Result<Addr, Trap> {
     let addr = ops::effective_address(machine.x(insn.rs1), insn.imm as u32);
     check_access(machine.mode(), addr, width, Cause::LoadAccessFault, Cause::LoadAddressMisaligned)?;
     let value = extract(machine.word(addr), addr);
-    machine.set_x(insn.rd, value);
-    let mem = MemAccess { addr, rmask: byte_mask(width), rdata: value & data_mask(width), ..MemAccess::default() };
-    Ok(Effect { rd: Some(value), mem: Some(mem), ..Effect::next(machine) })
+    notes.accessed(MemAccess {
+        addr,
+        rmask: byte_mask(width),
+        rdata: value & data_mask(width),
+        ..MemAccess::default()
+    });
+    write(machine, insn, notes, value)
 }
 
 #[inline]
-fn store(machine: &mut impl State, insn: Insn, width: u32, insert: fn(u32, u32, u32) -> u32) -> Result<Effect, Trap> {
+fn store(
+    machine: &mut impl State,
+    insn: Insn,
+    notes: &mut impl Notes,
+    width: u32,
+    insert: fn(u32, u32, u32) -> u32,
+) -> Result<Addr, Trap> {
     let addr = ops::effective_address(machine.x(insn.rs1), insn.imm as u32);
     check_access(machine.mode(), addr, width, Cause::StoreAccessFault, Cause::StoreAddressMisaligned)?;
     let value = machine.x(insn.rs2);
     let old = if width < map::WORD_BYTES { machine.word(addr) } else { 0 };
     machine.set_word(addr, insert(old, addr, value));
-    let mem = MemAccess { addr, wmask: byte_mask(width), wdata: value & data_mask(width), ..MemAccess::default() };
-    Ok(Effect { mem: Some(mem), ..Effect::next(machine) })
+    notes.accessed(MemAccess {
+        addr,
+        wmask: byte_mask(width),
+        wdata: value & data_mask(width),
+        ..MemAccess::default()
+    });
+    Ok(ops::next_pc(machine.pc()))
 }
 
 /// MEM-4: the region first, then the alignment.
@@ -378,57 +422,57 @@ const fn data_mask(width: u32) -> u32 {
     u32::MAX >> (32 - 8 * width)
 }
 
-#[inline]
-fn ecall(machine: &mut impl State, host: &mut dyn Host) -> Result<Effect, Trap> {
-    if machine.mode() == Mode::User {
-        return Err(Trap::new(Cause::UserEcall, machine.pc()));
-    }
-    match machine.serve(host)? {
-        Served::Done(call) => Ok(Effect { call: Some(Box::new(call)), ..Effect::next(machine) }),
-        Served::Terminated { halt, user_exit } => {
-            let stays = Effect::to(machine, machine.pc());
-            let resume = if halt == Halt::Paused { Effect::next(machine) } else { stays };
-            Ok(Effect { end: Some((halt, user_exit)), ..resume })
+/// Serves an ECALL of machine mode.
+#[inline(never)]
+fn call(
+    machine: &mut Machine,
+    host: &mut dyn Host,
+    word: u32,
+    before: Option<Retired>,
+    sink: &mut impl Sink,
+    watch: &Watching<'_>,
+) -> Result<(), Exit> {
+    let pc = machine.hart.pc;
+    match ecall::serve(machine, host) {
+        Ok(Served::Done(call)) => {
+            retire(machine, ops::next_pc(pc));
+            machine.hart.cycles += call.extra_cycles;
+            sink.called(&call);
+            show(machine, before, sink);
+            call.spans.iter().try_for_each(|span| watch.check(*span))
         }
+        Ok(Served::Terminated { halt, user_exit }) => {
+            retire(machine, if halt == Halt::Paused { ops::next_pc(pc) } else { pc });
+            show(machine, before, sink);
+            Err(Exit::Terminated { halt, user_exit })
+        }
+        Err(trap) => enter_kernel(machine, trap, word, before, sink),
     }
 }
 
 /// MODE-4, MODE-5.
-fn mret(machine: &impl State, word: u32) -> Result<Effect, Trap> {
+fn mret(machine: &mut impl State, word: u32) -> Result<Addr, Trap> {
     if machine.mode() == Mode::User {
         return Err(Trap::new(Cause::IllegalInstruction, word));
     }
     let target = aligned(ops::next_pc(machine.word(map::MEPC)))?;
-    Ok(Effect { next_mode: Mode::User, ..Effect::to(machine, target) })
+    machine.set_mode(Mode::User);
+    Ok(target)
 }
 
-/// Makes `effect` the state after the step, and shows the step to the sink.
+/// Counts the step that is done, and moves on to `next_pc`.
 #[inline]
-fn retire(
-    machine: &mut Machine,
-    insn: Insn,
-    effect: &Effect,
-    before: Option<Retired>,
-    sink: &mut impl Sink,
-) -> Result<(), Exit> {
-    machine.hart.pc = effect.next_pc;
-    machine.hart.mode = effect.next_mode;
+fn retire(machine: &mut Machine, next_pc: Addr) {
+    machine.hart.pc = next_pc;
     machine.hart.instructions += 1;
     machine.hart.cycles += 1;
-    if let Some(call) = &effect.call {
-        machine.hart.cycles += call.extra_cycles;
-        sink.called(call);
-    }
-    if let Some(mut step) = before {
-        step.next_pc = effect.next_pc;
-        step.next_mode = effect.next_mode;
-        step.rd = effect.rd.map(|value| RegAccess { reg: insn.rd, value });
-        step.mem = effect.mem;
-        sink.retired(&step);
-    }
-    match effect.end {
-        Some((halt, user_exit)) => Err(Exit::Terminated { halt, user_exit }),
-        None => Ok(()),
+}
+
+/// Shows the step that retired, of which `before` says what it was, to the sink.
+#[inline]
+fn show(machine: &Machine, before: Option<Retired>, sink: &mut impl Sink) {
+    if let Some(step) = before {
+        sink.retired(&Retired { next_pc: machine.hart.pc, next_mode: machine.hart.mode, ..step });
     }
 }
 
@@ -497,8 +541,8 @@ impl Retired {
 
 /// The record of the step about to be made with its sources, if the sink wants to see it.
 #[inline]
-fn sources<S: Sink>(machine: &Machine, insn: Insn, word: u32, _sink: &S) -> Option<Retired> {
-    S::IS_ACTIVE.then(|| {
+fn sources(machine: &Machine, insn: Insn, word: u32, sink: &impl Sink) -> Option<Retired> {
+    is_active(sink).then(|| {
         let read = |reg| Some(RegAccess { reg, value: machine.hart.x(reg) });
         let (rs1, rs2) = match insn.op.format() {
             Format::R | Format::S | Format::B => (read(insn.rs1), read(insn.rs2)),
@@ -512,7 +556,7 @@ fn sources<S: Sink>(machine: &Machine, insn: Insn, word: u32, _sink: &S) -> Opti
 /// Words that were decoded before. Decoding is a pure function of the word, so nothing in here
 /// ever becomes stale: a store to code is seen because it changes the word that is fetched (MEM-5).
 struct DecodeCache {
-    entries: Vec<(u32, Option<Insn>)>,
+    entries: Box<[(u32, Option<Insn>); DECODED_ENTRIES]>,
 }
 
 /// 4,096 entries of 16 bytes fit the host's first-level cache twice over.
@@ -520,7 +564,7 @@ const DECODED_ENTRIES: usize = 4096;
 
 impl DecodeCache {
     fn new() -> DecodeCache {
-        DecodeCache { entries: vec![(0, decode(0)); DECODED_ENTRIES] }
+        DecodeCache { entries: Box::new([(0, decode(0)); DECODED_ENTRIES]) }
     }
 
     #[inline]

@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
-use crate::hart::Machine;
+use crate::hart::{Machine, SEGMENT_STEPS};
 use crate::isa::Reg;
 use crate::map::{self, Mode};
 
@@ -40,7 +40,7 @@ pub enum RegId {
     Cycle,
     /// The steps so far (TIME-1), 64 bits: 36.
     Instret,
-    /// The segment that the step belongs to: 37.
+    /// The segment that the next step belongs to, from 0: 37.
     Segment,
 }
 
@@ -84,8 +84,7 @@ impl RegId {
             RegId::Mepc => u64::from(machine.word(map::MEPC)),
             RegId::Cycle => hart.cycles,
             RegId::Instret => hart.instructions,
-            // A run that the debugger drives is not cut.
-            RegId::Segment => 0,
+            RegId::Segment => hart.instructions / SEGMENT_STEPS,
         }
     }
 

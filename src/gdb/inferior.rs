@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use gdbstub::common::Signal;
 use gdbstub::target::ext::breakpoints::WatchKind;
 
-use super::{agent, monitor};
+use super::agent;
+use super::catches::Catches;
+use super::ecalls::Abi;
+use super::files::Files;
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
-use crate::isa::Reg;
-use crate::map::{Addr, ECALL_VECTOR, MEPC, Mode};
+use crate::map::{Addr, Mode};
 use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
 use crate::timeline::Timeline;
 use crate::trace::{Retired, Sink};
@@ -23,14 +25,22 @@ pub struct Program {
     pub path: String,
     /// The ELF file.
     pub elf: Vec<u8>,
+    /// What the debugger is to call the kernel's ELF file, and the file, if there is one.
+    pub kernel: Option<(String, Vec<u8>)>,
+    /// How the program asks for its kernel's services.
+    pub abi: Abi,
 }
 
 /// The program being debugged.
 pub struct Inferior {
     /// The run.
     pub timeline: Timeline,
-    /// The file it came from.
-    pub program: Program,
+    /// The files it came from.
+    pub files: Files,
+    /// How the program asks for its kernel's services.
+    pub abi: Abi,
+    /// The points that the user wants to come back to, by name.
+    pub checkpoints: BTreeMap<String, u64>,
     /// Breakpoints, by address.
     pub breakpoints: Breakpoints,
     /// Watchpoints.
@@ -54,32 +64,18 @@ pub struct Inferior {
     /// A search backwards that is under way: everything from this step on was searched in vain.
     search_limit: Option<u64>,
     /// What the user has to be told before the next stop.
-    notices: Vec<String>,
+    pub(super) notices: Vec<String>,
     /// Whether the end of the program is a stop from which one can go back.
     pub stops_at_exit: bool,
     /// Whether the user is told of every ECALL.
     pub traces_ecalls: bool,
-    /// The user ECALLs to stop at, if any.
-    pub catches: Option<Catch>,
-    /// The user ECALL whose entry was reported, until its return is.
-    caught: Option<Caught>,
-}
-
-/// Which user ECALLs stop the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Catch {
-    /// All of them.
-    All,
-    /// Those with these numbers in a7.
-    Numbers(BTreeSet<u32>),
-}
-
-/// A user ECALL that is being served.
-#[derive(Clone, Copy, Debug)]
-struct Caught {
-    order: u64,
-    number: u32,
-    return_to: Addr,
+    /// The user ECALLs to stop at.
+    pub catches: Catches,
+    /// The mode in which it was resumed.
+    pub resumed_in: Mode,
+    /// What the run costs in RISC Zero up to a step, if it was counted.
+    #[cfg(feature = "risc0")]
+    pub cost: Option<(u64, Box<crate::risc0::Cost>)>,
 }
 
 /// The addresses with breakpoints.
@@ -88,7 +84,7 @@ pub struct Breakpoints {
     /// What is at each address.
     pub at: BTreeMap<Addr, Breakpoint>,
     /// The same addresses, for the engine.
-    addrs: BTreeSet<Addr>,
+    pub(super) addrs: BTreeSet<Addr>,
 }
 
 /// The breakpoints at one address.
@@ -246,9 +242,16 @@ pub fn fault_signal(cause: Cause) -> Signal {
 impl Inferior {
     /// `program`, loaded as `machine`, before its first step; `budget_bytes` of history are kept.
     pub fn new(program: Program, machine: Machine, host: Box<dyn Host>, budget_bytes: usize) -> Inferior {
+        let mut files = Files::default();
+        files.add(&program.path, program.elf, 0);
+        if let Some((path, elf)) = program.kernel {
+            files.add(&path, elf, 0);
+        }
         Inferior {
             timeline: Timeline::new(machine, host, budget_bytes),
-            program,
+            files,
+            abi: program.abi,
+            checkpoints: BTreeMap::new(),
             breakpoints: Breakpoints::default(),
             watchpoints: Vec::new(),
             resumed: None,
@@ -263,8 +266,10 @@ impl Inferior {
             notices: Vec::new(),
             stops_at_exit: false,
             traces_ecalls: false,
-            catches: None,
-            caught: None,
+            catches: Catches::default(),
+            resumed_in: Mode::User,
+            #[cfg(feature = "risc0")]
+            cost: None,
         }
     }
 
@@ -275,6 +280,10 @@ impl Inferior {
 
     /// Changes the machine; a change in the past makes another future, and the user is told.
     pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
+        #[cfg(feature = "risc0")]
+        {
+            self.cost = None;
+        }
         let (result, has_forked) = self.timeline.edit(change);
         if has_forked {
             let now = self.timeline.now();
@@ -348,7 +357,7 @@ impl Inferior {
     pub fn restart(&mut self) {
         self.timeline.restart(self.begin);
         self.is_killed = false;
-        self.caught = None;
+        self.catches.forget();
         self.stop_with(Some(Stop::Started));
     }
 
@@ -390,6 +399,9 @@ impl Inferior {
         if let Some(stop) = self.breakpoint_not_yet_reported() {
             return Some(stop);
         }
+        if self.is_single_step() {
+            return self.run_steps(1, |_| false);
+        }
         let end = self.timeline.now().saturating_add(steps);
         loop {
             let exit = self.run_until(end);
@@ -425,6 +437,15 @@ impl Inferior {
         None
     }
 
+    /// Whether a debugger that goes on from here means one step. gdb steps on RISC-V by a breakpoint at the next
+    /// instruction, which it believes to be behind an ECALL or MRET.
+    fn is_single_step(&self) -> bool {
+        let hart = &self.machine().hart;
+        let word = self.machine().word(hart.pc);
+        let leaves_mode = word == MRET || self.steps_into_kernel && self.is_at_user_ecall();
+        leaves_mode && self.breakpoints.at.contains_key(&hart.pc.wrapping_add(4))
+    }
+
     fn run_until(&mut self, order: u64) -> Exit {
         let ranges: Vec<WatchRange> = self.watchpoints.iter().map(Watchpoint::range).collect();
         let with_ecalls = self.with_ecall_places();
@@ -432,51 +453,14 @@ impl Inferior {
         self.timeline.run(Until { breakpoints, watch: &ranges, ..Until::order(order) }, &mut ())
     }
 
-    /// The breakpoints, and where user ECALLs enter the kernel and return, if someone wants to know of them.
-    fn with_ecall_places(&self) -> Option<BTreeSet<Addr>> {
-        if self.catches.is_none() && !self.traces_ecalls {
-            return None;
-        }
-        let mut addrs = self.breakpoints.addrs.clone();
-        addrs.insert(self.machine().word(ECALL_VECTOR));
-        addrs.extend(self.caught.map(|caught| caught.return_to));
-        Some(addrs)
-    }
-
-    /// A stop for a user ECALL, at its entry or its return.
-    fn ecall_here(&mut self) -> Option<Stop> {
-        let machine = self.timeline.machine();
-        let (now, hart) = (machine.hart.instructions, &machine.hart);
-        if let Some(caught) = self.caught.filter(|caught| hart.mode == Mode::User && hart.pc == caught.return_to) {
-            self.caught = None;
-            return self.catches.is_some().then_some(Stop::EcallReturn(caught.number));
-        }
-        let is_entry = hart.mode == Mode::Machine && hart.pc == machine.word(ECALL_VECTOR);
-        if !is_entry || self.caught.is_some_and(|caught| caught.order + 1 == now) {
-            return None;
-        }
-        let (number, pc) = (hart.file(Mode::User)[Reg::A7.index()], machine.word(MEPC));
-        if self.traces_ecalls {
-            let text = monitor::describe(machine.hart.file(Mode::User));
-            self.notices.push(format!("step {}: {text} at {pc:#010x}\n", now - 1));
-        }
-        let is_wanted = match self.catches.as_ref()? {
-            Catch::All => true,
-            Catch::Numbers(numbers) => numbers.contains(&number),
-        };
-        if !is_wanted {
-            return None;
-        }
-        self.timeline.run_to(now - 1);
-        self.caught = Some(Caught { order: now - 1, number, return_to: pc.wrapping_add(4) });
-        Some(Stop::EcallEntry(number))
-    }
-
     /// What `exit` is to the debugger; `None` when the program goes on.
     fn stop_of(&mut self, exit: Exit) -> Option<Stop> {
         match exit {
             Exit::Terminated { user_exit, .. } => Some(Stop::Exited(user_exit as u8)),
-            Exit::Fault(fault) => Some(Stop::Fault(fault)),
+            Exit::Fault(fault) => {
+                self.leave_kernel(fault);
+                Some(Stop::Fault(fault))
+            }
             Exit::Breakpoint => self.breakpoint_here().or_else(|| self.ecall_here()),
             Exit::Watch(span) => Some(self.watch_stop(span)),
             Exit::Order | Exit::Interrupted => None,
@@ -541,6 +525,9 @@ impl Inferior {
         match self.last_in(first, limit, goal) {
             Some((order, stop)) => {
                 self.timeline.run_to(order);
+                if matches!(goal, Goal::Stop) && matches!(stop, Stop::Stepped | Stop::EcallEntry(_)) {
+                    self.catch_here(stop);
+                }
                 Some(stop)
             }
             None => {
@@ -551,7 +538,7 @@ impl Inferior {
     }
 
     /// The last place from `first` on and before `limit` that meets `goal`.
-    fn last_in(&mut self, first: u64, limit: u64, goal: Goal) -> Option<(u64, Stop)> {
+    pub(super) fn last_in(&mut self, first: u64, limit: u64, goal: Goal) -> Option<(u64, Stop)> {
         match goal {
             Goal::UserMode => {
                 let mut last = LastUserStep::default();
@@ -569,7 +556,10 @@ impl Inferior {
 
     /// Whether the interval of history at `first` can hold a stop at all.
     fn can_stop_in(&self, first: u64) -> bool {
-        if !self.breakpoints.at.is_empty() || self.watchpoints.iter().any(|w| w.kind != WatchKind::Write) {
+        if !self.breakpoints.at.is_empty()
+            || self.catches.is_any()
+            || self.watchpoints.iter().any(|w| w.kind != WatchKind::Write)
+        {
             return true;
         }
         let is_watched = |page: PageNo| {
@@ -580,7 +570,7 @@ impl Inferior {
     }
 
     fn last_stop_before(&mut self, limit: u64) -> Option<(u64, Stop)> {
-        let mut last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop));
+        let mut last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or_else(|| self.entry_before());
         while self.timeline.now() < limit {
             match self.run_until(limit) {
                 Exit::Watch(span) => {
@@ -591,7 +581,8 @@ impl Inferior {
                     }
                 }
                 Exit::Breakpoint => {
-                    last = self.breakpoint_here().map(|stop| (self.timeline.now(), stop)).or(last);
+                    let here = self.breakpoint_here().map(|stop| (self.timeline.now(), stop));
+                    last = here.or_else(|| self.entry_before()).or(last);
                 }
                 _ => break,
             }
@@ -611,7 +602,7 @@ impl Inferior {
     }
 
     /// Whether the next step takes the program into the kernel by its own wish (MODE-2).
-    fn is_at_user_ecall(&self) -> bool {
+    pub(super) fn is_at_user_ecall(&self) -> bool {
         let machine = self.machine();
         machine.hart.mode == Mode::User && machine.word(machine.hart.pc) == ECALL
     }
@@ -619,7 +610,7 @@ impl Inferior {
 
 /// What a search backwards looks for.
 #[derive(Clone, Copy)]
-enum Goal {
+pub(super) enum Goal {
     /// A breakpoint or an access to a watched address.
     Stop,
     /// A step in user mode.
@@ -643,5 +634,6 @@ impl Sink for LastUserStep {
 /// A kernel that has not started the program by then is what the user wants to look at.
 const MOST_BOOT_STEPS: u64 = 1_000_000;
 
-/// The encoding of ECALL.
+/// The encodings of ECALL and MRET.
 const ECALL: u32 = 0x0000_0073;
+const MRET: u32 = 0x3020_0073;

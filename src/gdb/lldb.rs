@@ -2,7 +2,7 @@
 
 use super::inferior::Inferior;
 use super::wire::{hex_number, to_hex};
-use crate::map::{Addr, USER_START};
+use crate::map::{Addr, KERNEL_START, Region, SYSTEM_START, USER_START};
 
 /// Serves `qMemoryRegionInfo:addr`.
 ///
@@ -11,12 +11,15 @@ use crate::map::{Addr, USER_START};
 pub fn memory_region(request: &[u8]) -> Result<Vec<u8>, String> {
     let addr = hex_number(request).ok_or("a region is asked for by its address")?;
     let addr = Addr::try_from(addr).map_err(|_| format!("address {addr:#x} is not in 32 bits"))?;
-    let user_start = u64::from(USER_START);
-    // MAP-1: the lowest 64 KiB are no one's.
-    Ok(match addr < USER_START {
-        true => format!("start:0;size:{user_start:x};").into_bytes(),
-        false => format!("start:{user_start:x};size:{:x};permissions:rwx;", (1 << 32) - user_start).into_bytes(),
-    })
+    let (start, end, name) = match Region::of(addr) {
+        // MAP-1: the lowest 64 KiB are no one's.
+        Region::Invalid => return Ok(format!("start:0;size:{USER_START:x};").into_bytes()),
+        Region::User => (USER_START, u64::from(KERNEL_START), "user"),
+        Region::Kernel => (KERNEL_START, u64::from(SYSTEM_START), "kernel"),
+        Region::System => (SYSTEM_START, 1 << 32, "machine"),
+    };
+    let (size, name) = (end - u64::from(start), String::from_utf8_lossy(&to_hex(name.as_bytes())).into_owned());
+    Ok(format!("start:{start:x};size:{size:x};permissions:rwx;name:{name};").into_bytes())
 }
 
 /// The reply to `qHostInfo` and `qProcessInfo`: what the machine is.

@@ -5,11 +5,17 @@
 //! * `stub.rs`: gdbstub's state machine behind it, fed whole packets only;
 //! * `arch.rs`, `target.rs`: registers, target.xml, and what gdbstub may ask of the program;
 //! * `memory.rs`, `search.rs`, `lldb.rs`, `agent.rs`, `monitor.rs`: what gdbstub does not do;
+//! * `files.rs`, `ecalls.rs`: the files behind the code, and what the program asks of its kernel, by name;
+//! * `lockstep.py`: commands of our own for gdb, which asks for them with `monitor python`;
+//! * `catches.rs`: stops at ECALLs;
 //! * `inferior.rs`: breakpoints, watchpoints, and running in slices, forwards and backwards;
 //! * `server.rs`: sockets around a session.
 
 mod agent;
 mod arch;
+mod catches;
+mod ecalls;
+mod files;
 mod inferior;
 mod lldb;
 mod memory;
@@ -21,6 +27,8 @@ mod stub;
 mod target;
 mod wire;
 
+pub use ecalls::Abi;
+pub use files::Files;
 pub use inferior::{Inferior, Program, Stop};
 pub use server::{End, Server};
 pub use session::{ClientId, Session};

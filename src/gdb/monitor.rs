@@ -2,41 +2,47 @@
 
 use std::fmt::Write;
 
+use super::catches::ANY_ECALL;
+#[cfg(feature = "risc0")]
+use super::ecalls::Abi;
 use super::inferior::{Inferior, Stop};
 use crate::exec::{Exit, Until, WatchRange};
-use crate::hart::RegisterFile;
+use crate::hart::SEGMENT_STEPS;
 use crate::isa::disassemble;
 use crate::map::{Addr, Mode};
 use crate::mem::{PAGE_BYTES, PageNo};
-use crate::symbols::Symbols;
 use crate::trace::{Retired, Sink};
 use crate::trap::Cause;
 
 /// What `monitor help` says.
 const HELP: &str = "\
 monitor commands:
-  cycles                     where the run is: steps, cycles, mode
+  cycles                     where the run is: steps, cycles, mode, segment; what it costs in RISC Zero
   mode                       user or machine
   fault                      the fault the program stopped at, with its user pc
   ecall list                 the ECALLs of the program before now
   ecall last                 the last of them
   ecall trace on|off         say every ECALL as it happens
-  goto N                     go to the point before step N
+  catch-ecall [NAME|N ...]   stop before these ECALLs, or before all of them
+  catch-ecall off            do not stop before ECALLs any more
+  goto N|NAME                go to the point before step N, or to a checkpoint
   where-written ADDR [LEN]   the last write to memory before now
-  checkpoint                 remember this point
+  checkpoint [NAME]          remember this point
+  checkpoint list            the points remembered
   history                    what is kept of the past
   pages                      the memory in use
-  symbols FILE [BASE]        how to load more symbols
-  step-into-kernel on|off    whether single steps show the kernel's work behind an ECALL
+  symbols FILE [BASE]        load the symbols of another file, whose first segment lies at BASE
+  kernel on|off              whether single steps show the kernel's work behind an ECALL
   stop-at-exit on|off        stop before the program ends, to go back from there
+  python                     commands of our own for gdb: python exec(gdb.execute('monitor python', False, True))
 ";
 
-/// The answer to `command`, and whether the program was moved.
+/// The answer to `command`.
 pub fn run(inferior: &mut Inferior, command: &str) -> String {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words[..] {
         [] | ["help"] => HELP.to_owned(),
-        ["cycles"] => cycles(inferior),
+        ["cycles"] => cycles(inferior) + &risc0_cycles(inferior),
         ["mode"] => format!("{}\n", mode_name(inferior.machine().hart.mode)),
         ["fault"] => fault(inferior),
         ["ecall" | "ecalls", "list"] => ecalls(inferior, MOST_LISTED),
@@ -45,15 +51,18 @@ pub fn run(inferior: &mut Inferior, command: &str) -> String {
             inferior.traces_ecalls = switch == "on";
             format!("ECALLs are {} as they happen\n", if switch == "on" { "said" } else { "not said" })
         }
-        ["goto", order] => goto(inferior, order),
+        ["catch-ecall", ref wanted @ ..] => catch_ecall(inferior, wanted),
+        ["goto", point] => goto(inferior, point),
         ["where-written", addr] => where_written(inferior, addr, "4"),
         ["where-written", addr, length] => where_written(inferior, addr, length),
-        ["checkpoint"] => checkpoint(inferior),
+        ["checkpoint", "list"] => checkpoints(inferior),
+        ["checkpoint"] => checkpoint(inferior, None),
+        ["checkpoint", name] => checkpoint(inferior, Some(name)),
         ["history"] => history(inferior),
         ["pages"] => pages(inferior),
-        ["symbols", file] => format!("in gdb: add-symbol-file {file}\n"),
-        ["symbols", file, base] => format!("in gdb: add-symbol-file {file} -o {base}\n"),
-        ["step-into-kernel", switch @ ("on" | "off")] => {
+        ["symbols", file] => symbols(inferior, file, None),
+        ["symbols", file, base] => symbols(inferior, file, Some(base)),
+        ["kernel" | "step-into-kernel", switch @ ("on" | "off")] => {
             inferior.steps_into_kernel = switch == "on";
             format!("single steps {} the kernel\n", if switch == "on" { "go into" } else { "step over" })
         }
@@ -61,6 +70,7 @@ pub fn run(inferior: &mut Inferior, command: &str) -> String {
             inferior.stops_at_exit = switch == "on";
             format!("the program {} before its end\n", if switch == "on" { "stops" } else { "does not stop" })
         }
+        ["python"] => include_str!("lockstep.py").to_owned(),
         _ => format!("unknown monitor command: {command}; try monitor help\n"),
     }
 }
@@ -74,33 +84,51 @@ fn mode_name(mode: Mode) -> &'static str {
 
 fn cycles(inferior: &Inferior) -> String {
     let hart = &inferior.machine().hart;
-    let mode = mode_name(hart.mode);
-    format!("step {}, cycle {}, {mode} mode, pc {:#010x}\n", hart.instructions, hart.cycles, hart.pc)
+    let (mode, segment) = (mode_name(hart.mode), hart.instructions / SEGMENT_STEPS);
+    format!("step {}, cycle {}, segment {segment}, {mode} mode, pc {:#010x}\n", hart.instructions, hart.cycles, hart.pc)
 }
+
+/// What a guest of RISC Zero costs there, up to here. The run is executed again for it, once.
+#[cfg(feature = "risc0")]
+fn risc0_cycles(inferior: &mut Inferior) -> String {
+    if inferior.abi != Abi::Risc0 {
+        return String::new();
+    }
+    let now = inferior.timeline.now();
+    let known = inferior.cost.take().filter(|(order, _)| *order <= now);
+    let (order, mut cost) = known.unwrap_or_default();
+    if now - order > MOST_COSTED_STEPS {
+        return format!(
+            "RISC Zero's cycles are counted for {MOST_COSTED_STEPS} steps at once: ask earlier in the run\n"
+        );
+    }
+    inferior.timeline.run_to(order);
+    inferior.timeline.run(Until::order(now), &mut *cost);
+    let cycles = cost.cycles();
+    inferior.cost = Some((now, cost));
+    format!(
+        "RISC Zero: {} user cycles, {} paging, {} total; segments of po2 {:?}\n",
+        cycles.user, cycles.paging, cycles.total, cycles.segments
+    )
+}
+
+#[cfg(not(feature = "risc0"))]
+fn risc0_cycles(_inferior: &mut Inferior) -> String {
+    String::new()
+}
+
+/// Counting takes some 20 s for as many.
+#[cfg(feature = "risc0")]
+const MOST_COSTED_STEPS: u64 = 500_000_000;
 
 fn fault(inferior: &Inferior) -> String {
     match inferior.last_stop {
         Stop::Fault(fault) => match fault.user_pc.filter(|pc| *pc != fault.pc) {
-            Some(user_pc) => format!("{fault}; user pc {}\n", place(inferior, user_pc)),
-            None => format!("{fault}, in {}\n", place(inferior, fault.pc)),
+            Some(user_pc) => format!("{fault}; user pc {}\n", inferior.files.place(user_pc)),
+            None => format!("{fault}, in {}\n", inferior.files.place(fault.pc)),
         },
         _ => "the program has not faulted\n".to_owned(),
     }
-}
-
-/// `pc` with function, file and line where they are known.
-fn place(inferior: &Inferior, pc: Addr) -> String {
-    let location = Symbols::of(&inferior.program.elf).locate(pc);
-    let mut text = format!("{pc:#010x}");
-    if let Some(location) = location {
-        if let Some(function) = location.function {
-            let _ = write!(text, " {function}");
-        }
-        if let (Some(file), Some(line)) = (location.file, location.line) {
-            let _ = write!(text, " at {file}:{line}");
-        }
-    }
-    text
 }
 
 /// A number as gdb writes them: decimal, 0x or 0b.
@@ -111,12 +139,29 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-fn goto(inferior: &mut Inferior, order: &str) -> String {
-    let Some(order) = number(order) else { return format!("{order} is not a step number\n") };
+fn goto(inferior: &mut Inferior, point: &str) -> String {
+    let order = inferior.checkpoints.get(point).copied().or_else(|| number(point));
+    let Some(order) = order else { return format!("{point} is neither a step number nor a checkpoint\n") };
     inferior.go_to(order);
-    let mut text = cycles(inferior);
-    text += "gdb does not know that the program has moved: say maintenance flush register-cache, or step\n";
-    text
+    cycles(inferior) + "gdb shows what it knew before until it steps; the goto command of monitor python tells it\n"
+}
+
+/// Stops before the ECALLs called or numbered as `wanted` says, all if it says nothing.
+fn catch_ecall(inferior: &mut Inferior, wanted: &[&str]) -> String {
+    if wanted == ["off"] {
+        inferior.catches.by_user.clear();
+        return "the program does not stop before ECALLs\n".to_owned();
+    }
+    let abi = inferior.abi;
+    if let Some(word) = wanted.iter().find(|word| number(word).is_none() && !abi.knows(word)) {
+        return format!("no ECALL is called {word}; there are {}, and any number\n", abi.names());
+    }
+    let wanted = if wanted.is_empty() { &[ANY_ECALL] } else { wanted };
+    inferior.catches.by_user = wanted.iter().map(|word| (*word).to_owned()).collect();
+    match wanted {
+        [ANY_ECALL] => "the program stops before every ECALL\n".to_owned(),
+        _ => format!("the program stops before {}\n", wanted.join(", ")),
+    }
 }
 
 /// The last write to `length` bytes at `addr` before now.
@@ -135,7 +180,7 @@ fn where_written(inferior: &mut Inferior, addr: &str, length: &str) -> String {
             let machine = inferior.machine();
             let (pc, cycle) = (machine.hart.pc, machine.hart.cycles);
             let insn = disassemble(machine.word(pc), pc);
-            format!("step {order}, cycle {cycle}: {insn} in {}\n", place(inferior, pc))
+            format!("step {order}, cycle {cycle}: {insn} in {}\n", inferior.files.place(pc))
         }
         None => format!("nothing wrote {first:#010x} to {last:#010x} since the session began\n"),
     };
@@ -210,34 +255,48 @@ fn ecalls(inferior: &mut Inferior, count: usize) -> String {
             text,
             "step {}: {} in {}",
             call.order,
-            describe(inferior.machine().hart.file(Mode::User)),
-            place(inferior, call.pc)
+            inferior.abi.describe(inferior.machine()),
+            inferior.files.place(call.pc)
         );
     }
     inferior.timeline.run_to(now);
     if text.is_empty() { "no ECALL since the session began\n".to_owned() } else { text }
 }
 
-/// The ECALL that `registers` ask for, in the ABI of the default kernel (KERN-2, KERN-3).
-pub fn describe(registers: &RegisterFile) -> String {
-    let x = |number: usize| registers[number];
-    let name = match x(17) {
-        57 => "close",
-        62 => "lseek",
-        63 => "read",
-        64 => "write",
-        80 => "fstat",
-        93 => "exit",
-        94 => "exit_group",
-        214 => "brk",
-        _ => "ecall",
-    };
-    format!("{name} (a7 = {}) ({:#x}, {:#x}, {:#x})", x(17), x(10), x(11), x(12))
+/// The name of a checkpoint that the user gave none.
+const UNNAMED: &str = "last";
+
+fn checkpoint(inferior: &mut Inferior, name: Option<&str>) -> String {
+    let name = name.unwrap_or(UNNAMED);
+    if number(name).is_some() {
+        return format!("{name} is a step number; a checkpoint's name is a word\n");
+    }
+    inferior.timeline.mark();
+    let now = inferior.timeline.now();
+    inferior.checkpoints.insert(name.to_owned(), now);
+    format!("{name} is step {now}: monitor goto {name} comes back here\n")
 }
 
-fn checkpoint(inferior: &mut Inferior) -> String {
-    let now = inferior.timeline.now();
-    format!("this is step {now}: monitor goto {now} comes back here\n")
+fn checkpoints(inferior: &Inferior) -> String {
+    let line = |(name, order): (&String, &u64)| format!("{name}: step {order}\n");
+    let text: String = inferior.checkpoints.iter().map(line).collect();
+    if text.is_empty() { "no checkpoints\n".to_owned() } else { text }
+}
+
+/// Adds a file to those that the debugger is told of when it asks.
+fn symbols(inferior: &mut Inferior, path: &str, base: Option<&str>) -> String {
+    let base = match base.map(|base| number(base).and_then(|base| Addr::try_from(base).ok())) {
+        Some(None) => return "symbols FILE [BASE]: BASE is an address\n".to_owned(),
+        base => base.flatten(),
+    };
+    let added = std::path::absolute(path).and_then(|path| Ok((std::fs::read(&path)?, path)));
+    let added = added.map_err(|error| error.to_string());
+    match added.and_then(|(elf, path)| inferior.files.add_at(&path.to_string_lossy(), elf, base)) {
+        Ok(start) => {
+            format!("{path} lies at {start:#010x}; gdb loads its symbols with sharedlibrary\n")
+        }
+        Err(why) => format!("{path}: {why}\n"),
+    }
 }
 
 fn history(inferior: &Inferior) -> String {

@@ -12,8 +12,11 @@ pub struct Server {
     listener: TcpListener,
     session: Session,
     peers: Vec<Peer>,
+    /// The peer that spoke last: the one to wait for.
+    speaker: usize,
     /// Steps of a slice, chosen so that it takes about [`SLICE`].
     slice_steps: u64,
+    buffer: Vec<u8>,
 }
 
 struct Peer {
@@ -21,6 +24,8 @@ struct Peer {
     stream: TcpStream,
     unsent: Vec<u8>,
     is_closed: bool,
+    /// How long a read waits, `None` if not at all: what the socket was told last.
+    patience: Option<Duration>,
 }
 
 /// How serving ended.
@@ -40,8 +45,10 @@ const SLICE: Duration = Duration::from_micros(500);
 const FIRST_SLICE_STEPS: u64 = 16_384;
 /// The longest slice; bounds the error of one bad measurement.
 const LONGEST_SLICE_STEPS: u64 = 1 << 20;
-/// How long to wait for the busiest peer before looking at the others.
+/// Time between two looks at the listening socket, and how long to wait for the only peer.
 const IDLE: Duration = Duration::from_millis(10);
+/// How long to wait for the peer that spoke last before looking at the others.
+const TURN: Duration = Duration::from_millis(1);
 
 impl Server {
     /// A server for `inferior` that listens on `addr`.
@@ -51,7 +58,9 @@ impl Server {
     pub fn bind(addr: impl ToSocketAddrs, inferior: Inferior) -> io::Result<Server> {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
-        Ok(Server { listener, session: Session::new(inferior), peers: Vec::new(), slice_steps: FIRST_SLICE_STEPS })
+        let session = Session::new(inferior);
+        let buffer = vec![0; READ_BYTES];
+        Ok(Server { listener, session, peers: Vec::new(), speaker: 0, slice_steps: FIRST_SLICE_STEPS, buffer })
     }
 
     /// The address the server listens on.
@@ -79,25 +88,24 @@ impl Server {
     /// # Errors
     /// As for [`Server::serve`].
     pub fn serve_while(&mut self, mut is_wanted: impl FnMut() -> bool) -> io::Result<Option<End>> {
-        let mut asked = Instant::now();
+        let mut looked: Option<Instant> = None;
         loop {
-            self.accept()?;
-            let has_heard = self.poll();
+            // Looking costs a system call, and a packet should cost no more than its read and its write.
+            if looked.is_none_or(|looked| looked.elapsed() >= IDLE) {
+                looked = Some(Instant::now());
+                if !is_wanted() {
+                    return Ok(None);
+                }
+                self.accept()?;
+            }
+            self.receive();
             if self.session.is_running() {
                 self.run_slice();
-            } else if !has_heard {
-                self.wait();
             }
             self.send();
             self.drop_closed();
             if let Some(end) = self.end() {
                 return Ok(Some(end));
-            }
-            if asked.elapsed() > IDLE {
-                asked = Instant::now();
-                if !is_wanted() {
-                    return Ok(None);
-                }
             }
         }
     }
@@ -116,13 +124,21 @@ impl Server {
         }
     }
 
-    /// Reads what there is; whether there was anything.
-    fn poll(&mut self) -> bool {
-        let mut has_heard = false;
-        for peer in &mut self.peers {
-            has_heard |= peer.receive(&mut self.session);
+    /// Reads what the peers have sent. While the program is stopped, waits a little for the one that spoke last.
+    fn receive(&mut self) {
+        let wait = match self.peers.len() {
+            _ if self.session.is_running() => None,
+            0 => return std::thread::sleep(IDLE),
+            1 => Some(IDLE),
+            _ => Some(TURN),
+        };
+        let speaker = self.speaker.min(self.peers.len() - 1);
+        for index in 0..self.peers.len() {
+            let patience = wait.filter(|_| index == speaker);
+            if self.peers[index].receive(&mut self.session, &mut self.buffer, patience) {
+                self.speaker = index;
+            }
         }
-        has_heard
     }
 
     fn run_slice(&mut self) {
@@ -135,17 +151,12 @@ impl Server {
         self.slice_steps = ((self.slice_steps as f64 * factor) as u64).clamp(FIRST_SLICE_STEPS, LONGEST_SLICE_STEPS);
     }
 
-    /// Waits a little for the first peer to say something.
-    fn wait(&mut self) {
-        match self.peers.first_mut() {
-            Some(peer) => peer.wait(&mut self.session),
-            None => std::thread::sleep(IDLE),
-        }
-    }
-
     fn send(&mut self) {
         for peer in &mut self.peers {
-            peer.unsent.extend(self.session.outbox(peer.id));
+            match peer.unsent.is_empty() {
+                true => peer.unsent = self.session.outbox(peer.id),
+                false => peer.unsent.extend(self.session.outbox(peer.id)),
+            }
             peer.send();
         }
     }
@@ -178,12 +189,15 @@ impl Peer {
     fn new(stream: TcpStream, session: &mut Session) -> io::Result<Peer> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        Ok(Peer { id: session.connect(), stream, unsent: Vec::new(), is_closed: false })
+        // A client that does not read keeps no one else waiting.
+        stream.set_write_timeout(Some(TURN))?;
+        Ok(Peer { id: session.connect(), stream, unsent: Vec::new(), is_closed: false, patience: None })
     }
 
-    fn receive(&mut self, session: &mut Session) -> bool {
-        let mut buffer = [0; READ_BYTES];
-        match self.stream.read(&mut buffer) {
+    /// Reads what there is, after waiting for it as long as `patience`; whether there was anything.
+    fn receive(&mut self, session: &mut Session, buffer: &mut [u8], patience: Option<Duration>) -> bool {
+        self.is_closed |= self.be_patient(patience).is_err();
+        match self.stream.read(buffer) {
             Ok(0) => self.is_closed = true,
             Ok(count) => {
                 session.receive(self.id, &buffer[..count]);
@@ -194,13 +208,17 @@ impl Peer {
         false
     }
 
-    /// Waits for bytes, at most [`IDLE`].
-    fn wait(&mut self, session: &mut Session) {
-        let is_ready = self.stream.set_nonblocking(false).and_then(|()| self.stream.set_read_timeout(Some(IDLE)));
-        if is_ready.is_ok() {
-            self.receive(session);
+    /// Makes reads wait as long as `patience`.
+    fn be_patient(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        if patience == self.patience {
+            return Ok(());
         }
-        self.is_closed |= self.stream.set_nonblocking(true).is_err();
+        if patience.is_some() {
+            self.stream.set_read_timeout(patience)?;
+        }
+        self.stream.set_nonblocking(patience.is_none())?;
+        self.patience = patience;
+        Ok(())
     }
 
     fn send(&mut self) {

@@ -8,6 +8,8 @@
 //!                                       \--no--> gdbstub (well-formed packets only) --/
 //! ```
 
+use gdbstub::target::ext::breakpoints::WatchKind;
+
 use super::arch::RegId;
 use super::inferior::{Inferior, Stop};
 use super::stub::{Answer, Stub};
@@ -167,7 +169,7 @@ impl Session {
     fn release(&mut self) {
         self.inferior.breakpoints.clear();
         self.inferior.watchpoints.clear();
-        self.inferior.catches = None;
+        self.inferior.catches = Default::default();
     }
 
     fn report(&mut self, stop: Stop) {
@@ -311,6 +313,9 @@ impl Client {
         if let Some(rest) = body.strip_prefix(b"qXfer:threads:read:") {
             return xfer(&threads_xml(inferior), rest);
         }
+        if let Some(rest) = body.strip_prefix(b"vFile:pread:") {
+            return Reply::Body(inferior.files.read(rest));
+        }
         if let Some(rest) = body.strip_prefix(b"qSearch:memory:") {
             return search::find(inferior, rest).into();
         }
@@ -352,7 +357,7 @@ impl Client {
             Answer::Replies(bodies) if bodies.is_empty() => self.is_waiting = is_resume,
             Answer::Replies(mut bodies) => {
                 if body.starts_with(b"qSupported") {
-                    bodies[0].extend_from_slice(OWN_FEATURES);
+                    bodies[0] = with_own_features(&bodies[0]);
                     if body.windows(ERROR_MESSAGE.len()).any(|part| part == ERROR_MESSAGE) {
                         self.errors = Errors::Text;
                     }
@@ -367,8 +372,16 @@ impl Client {
     }
 }
 
+/// gdbstub's features `theirs`, and what the front end adds to them.
+fn with_own_features(theirs: &[u8]) -> Vec<u8> {
+    // The first is the size of gdbstub's buffer, which is not ours.
+    let rest = theirs.split(|byte| *byte == b';').skip(1);
+    let size = format!("PacketSize={PACKET_BYTES:x}").into_bytes();
+    [&size].into_iter().map(Vec::as_slice).chain(rest).chain([OWN_FEATURES]).collect::<Vec<_>>().join(&b';')
+}
+
 /// What the front end adds to gdbstub's features.
-const OWN_FEATURES: &[u8] = b";ConditionalBreakpoints+;BreakpointCommands+;QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
+const OWN_FEATURES: &[u8] = b"ConditionalBreakpoints+;BreakpointCommands+;QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
 /// Characters of an error's sentence: enough for ours, and no echo of a whole packet.
 const LONGEST_ERROR: usize = 200;
 /// How a client says that it understands `E.text`.
@@ -467,7 +480,22 @@ fn stop_reply(stop: Stop) -> Vec<u8> {
     match stop {
         Stop::Exited(code) => format!("W{code:02x}").into_bytes(),
         Stop::Died(signal) => format!("X{:02x}", signal.0).into_bytes(),
-        stop => format!("T{:02x}thread:p01.01;", stop.signal().0).into_bytes(),
+        stop => format!("T{:02x}thread:p01.01;{}", stop.signal().0, stop_detail(stop)).into_bytes(),
+    }
+}
+
+/// What a stop reply says besides the signal.
+fn stop_detail(stop: Stop) -> String {
+    match stop {
+        Stop::Breakpoint { is_hard } => if is_hard { "hwbreak:;" } else { "swbreak:;" }.to_owned(),
+        Stop::Watch { kind, addr } => match kind {
+            WatchKind::Write => format!("watch:{addr:x};"),
+            WatchKind::Read => format!("rwatch:{addr:x};"),
+            WatchKind::ReadWrite => format!("awatch:{addr:x};"),
+        },
+        Stop::HistoryBegin => "replaylog:begin;".to_owned(),
+        Stop::HistoryEnd => "replaylog:end;".to_owned(),
+        _ => String::new(),
     }
 }
 

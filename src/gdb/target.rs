@@ -19,16 +19,17 @@ use gdbstub::target::ext::exec_file::{ExecFile, ExecFileOps};
 use gdbstub::target::ext::extended_mode::{Args, AttachKind, ExtendedMode, ExtendedModeOps, ShouldTerminate};
 use gdbstub::target::ext::host_io::{
     FsKind, HostIo, HostIoClose, HostIoCloseOps, HostIoErrno, HostIoError, HostIoFstat, HostIoFstatOps, HostIoOpen,
-    HostIoOpenFlags, HostIoOpenMode, HostIoOpenOps, HostIoOps, HostIoPread, HostIoPreadOps, HostIoResult, HostIoSetfs,
-    HostIoSetfsOps, HostIoStat,
+    HostIoOpenFlags, HostIoOpenMode, HostIoOpenOps, HostIoOps, HostIoResult, HostIoSetfs, HostIoSetfsOps, HostIoStat,
 };
+use gdbstub::target::ext::libraries::{LibrariesSvr4, LibrariesSvr4Ops};
 use gdbstub::target::ext::memory_map::{MemoryMap, MemoryMapOps};
 use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps};
 use gdbstub::target::{Target, TargetError, TargetResult};
 
 use super::arch::{RegId, Registers, Rv32, little_endian};
-use super::inferior::{Catch, Inferior, Resume, Watchpoint};
-use super::monitor;
+use super::catches::Catch;
+use super::inferior::{Inferior, Resume, Watchpoint};
+use super::{files, monitor};
 use crate::map::{self, Addr};
 
 impl Target for Inferior {
@@ -79,12 +80,16 @@ impl Target for Inferior {
         Some(self)
     }
 
+    fn support_libraries_svr4(&mut self) -> Option<LibrariesSvr4Ops<'_, Self>> {
+        Some(self)
+    }
+
     fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
         Some(self)
     }
 
     fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {
-        if self.program.path.is_empty() { None } else { Some(self) }
+        if self.files.program_path().is_empty() { None } else { Some(self) }
     }
 }
 
@@ -141,6 +146,7 @@ impl Inferior {
         // A debugger passes the signal of a fault on to the program, which has no handler for it.
         let deadly = signal.filter(|signal| *signal == self.last_stop.signal() && self.last_stop.is_fault());
         self.resumed = Some(deadly.map_or(resume, Resume::Die));
+        self.resumed_in = self.machine().hart.mode;
         Ok(())
     }
 }
@@ -251,12 +257,12 @@ fn watchpoint(first: Addr, len: u32, kind: WatchKind) -> Watchpoint {
 
 impl CatchSyscalls for Inferior {
     fn enable_catch_syscalls(&mut self, filter: Option<SyscallNumbers<'_, u32>>) -> TargetResult<(), Self> {
-        self.catches = Some(filter.map_or(Catch::All, |numbers| Catch::Numbers(numbers.collect())));
+        self.catches.by_debugger = Some(filter.map_or(Catch::All, |numbers| Catch::Numbers(numbers.collect())));
         Ok(())
     }
 
     fn disable_catch_syscalls(&mut self) -> TargetResult<(), Self> {
-        self.catches = None;
+        self.catches.by_debugger = None;
         Ok(())
     }
 }
@@ -303,13 +309,26 @@ const THE_PROCESS: Pid = Pid::MIN;
 
 impl MemoryMap for Inferior {
     fn memory_map_xml(&self, offset: u64, length: usize, buf: &mut [u8]) -> TargetResult<usize, Self> {
-        let (start, size) = (map::USER_START, (1_u64 << 32) - u64::from(map::USER_START));
-        let xml = format!(
-            "<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" \
-             \"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>\
-             <memory type=\"ram\" start=\"{start:#x}\" length=\"{size:#x}\"/></memory-map>"
-        );
-        Ok(copy_part(xml.as_bytes(), offset, length, buf))
+        Ok(copy_part(memory_map().as_bytes(), offset, length, buf))
+    }
+}
+
+/// Memory of the program, of the kernel, and of the machine. The invalid region is none (MAP-1), and nothing is
+/// read-only: a program may store to its code (MEM-5).
+fn memory_map() -> String {
+    let starts = [map::USER_START, map::KERNEL_START, map::SYSTEM_START].map(u64::from);
+    let ends = [starts[1], starts[2], 1 << 32];
+    let region = |(start, end)| format!("<memory type=\"ram\" start=\"{start:#x}\" length=\"{:#x}\"/>", end - start);
+    let regions: String = starts.into_iter().zip(ends).map(region).collect();
+    format!(
+        "<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" \
+         \"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>{regions}</memory-map>"
+    )
+}
+
+impl LibrariesSvr4 for Inferior {
+    fn get_libraries_svr4(&self, offset: u64, length: usize, buf: &mut [u8]) -> TargetResult<usize, Self> {
+        Ok(copy_part(self.files.library_list().as_bytes(), offset, length, buf))
     }
 }
 
@@ -321,7 +340,7 @@ impl ExecFile for Inferior {
         length: usize,
         buf: &mut [u8],
     ) -> TargetResult<usize, Self> {
-        Ok(copy_part(self.program.path.as_bytes(), offset, length, buf))
+        Ok(copy_part(self.files.program_path().as_bytes(), offset, length, buf))
     }
 }
 
@@ -333,19 +352,12 @@ fn copy_part(data: &[u8], offset: u64, length: usize, buf: &mut [u8]) -> usize {
     count
 }
 
-/// The only file that the debugger can read: the program.
-const PROGRAM_FD: u32 = 3;
-
 impl HostIo for Inferior {
     fn support_open(&mut self) -> Option<HostIoOpenOps<'_, Self>> {
         Some(self)
     }
 
     fn support_close(&mut self) -> Option<HostIoCloseOps<'_, Self>> {
-        Some(self)
-    }
-
-    fn support_pread(&mut self) -> Option<HostIoPreadOps<'_, Self>> {
         Some(self)
     }
 
@@ -360,37 +372,23 @@ impl HostIo for Inferior {
 
 impl HostIoOpen for Inferior {
     fn open(&mut self, name: &[u8], flags: HostIoOpenFlags, _mode: HostIoOpenMode) -> HostIoResult<u32, Self> {
-        if self.program.path.is_empty() || name != self.program.path.as_bytes() {
-            return Err(HostIoError::Errno(HostIoErrno::ENOENT));
-        }
+        let number = self.files.find(name).ok_or(HostIoError::Errno(HostIoErrno::ENOENT))?;
         if flags != HostIoOpenFlags::O_RDONLY {
             return Err(HostIoError::Errno(HostIoErrno::EACCES));
         }
-        Ok(PROGRAM_FD)
+        Ok(files::FIRST_FD + number as u32)
     }
 }
 
 impl HostIoClose for Inferior {
     fn close(&mut self, fd: u32) -> HostIoResult<(), Self> {
-        check_fd(fd)
+        contents(self, fd).map(drop)
     }
 }
-
-impl HostIoPread for Inferior {
-    fn pread(&mut self, fd: u32, count: usize, offset: u64, buf: &mut [u8]) -> HostIoResult<usize, Self> {
-        check_fd(fd)?;
-        // Escapes may double the size of what is sent.
-        let most = (buf.len() / 2).saturating_sub(PREAD_HEADER_BYTES);
-        Ok(copy_part(&self.program.elf, offset, count.min(most), buf))
-    }
-}
-
-/// `F`, a count and `;`.
-const PREAD_HEADER_BYTES: usize = 32;
 
 impl HostIoFstat for Inferior {
     fn fstat(&mut self, fd: u32) -> HostIoResult<HostIoStat, Self> {
-        check_fd(fd)?;
+        let contents = contents(self, fd)?;
         let mut stat = HostIoStat {
             st_dev: 0,
             st_ino: 0,
@@ -406,7 +404,7 @@ impl HostIoFstat for Inferior {
             st_mtime: 0,
             st_ctime: 0,
         };
-        stat.st_size = self.program.elf.len() as u64;
+        stat.st_size = contents.len() as u64;
         Ok(stat)
     }
 }
@@ -417,6 +415,6 @@ impl HostIoSetfs for Inferior {
     }
 }
 
-fn check_fd(fd: u32) -> HostIoResult<(), Inferior> {
-    if fd == PROGRAM_FD { Ok(()) } else { Err(HostIoError::Errno(HostIoErrno::EBADF)) }
+fn contents(inferior: &Inferior, fd: u32) -> HostIoResult<&[u8], Inferior> {
+    inferior.files.contents(fd.into()).ok_or(HostIoError::Errno(HostIoErrno::EBADF))
 }

@@ -11,6 +11,7 @@
 //! three things cheap that would otherwise cost every store a check: history (at a mark every page becomes
 //! unwritable, and the first store to it afterwards saves its words), the regions of MAP-5, and self-modifying
 //! code (MEM-5): engines say which words they translated, and learn from the [`CodeLog`] which pages changed.
+//! Watched addresses are the fourth: stores to their pages are looked at, and those elsewhere cost nothing.
 
 mod code;
 mod page;
@@ -57,11 +58,54 @@ pub(crate) mod note {
     /// An engine holds translations of words of the page.
     pub const CODE: u8 = 16;
 
+    /// Some addresses of the page are watched.
+    pub const WATCHED: u8 = 128;
+
     /// Stores of `mode` need no preparation.
     pub const fn may_store(mode: Mode) -> u8 {
         1 << mode as u8
     }
+
+    /// The same of a watched page, for stores that miss what is watched.
+    pub const fn may_store_beside(mode: Mode) -> u8 {
+        may_store(mode) << BESIDE_SHIFT
+    }
+
+    /// From [`may_store`] to [`may_store_beside`].
+    pub const BESIDE_SHIFT: u32 = 5;
 }
+
+/// The addresses that an engine wants to hear of when they are stored to.
+#[derive(Clone, Debug)]
+struct Watched {
+    /// First and last address of each range.
+    ranges: Vec<(Addr, Addr)>,
+    /// The pages noted as watched.
+    pages: Vec<PageNo>,
+    bounds: Bounds,
+}
+
+/// The first and the last of some addresses. If there are none, the first is behind the last.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub first: Addr,
+    pub last: Addr,
+}
+
+impl Bounds {
+    /// Of no addresses.
+    pub const NONE: Bounds = Bounds { first: Addr::MAX, last: 0 };
+
+    /// Whether the bounds and the addresses from `first` to `last` have none in common.
+    #[inline]
+    pub fn miss(self, first: Addr, last: Addr) -> bool {
+        last < self.first || first > self.last
+    }
+}
+
+/// More pages are not watched: whoever watches looks at every store instead.
+const MOST_WATCHED_PAGES: u64 = 1 << 16;
 
 /// Sparse memory, in words.
 pub struct Memory {
@@ -74,6 +118,7 @@ pub struct Memory {
     /// What they held before, if history is wanted.
     saved: Option<Vec<SavedPage>>,
     code: CodeLog,
+    watched: Watched,
 }
 
 impl Default for Memory {
@@ -110,6 +155,7 @@ impl Memory {
             written: Vec::new(),
             saved: None,
             code: CodeLog::new(),
+            watched: Watched { ranges: Vec::new(), pages: Vec::new(), bounds: Bounds::NONE },
         }
     }
 
@@ -220,6 +266,40 @@ impl Memory {
         self.note_stores(page);
     }
 
+    /// From now on stores to the pages of `ranges` (first and last address) are not made without asking, unless they
+    /// miss [`Memory::watched_bounds`]; no others are watched. `false` if these are too many pages to watch.
+    pub(crate) fn watch_stores(&mut self, ranges: impl Iterator<Item = (Addr, Addr)> + Clone) -> bool {
+        if ranges.clone().eq(self.watched.ranges.iter().copied()) {
+            return true;
+        }
+        for page in std::mem::take(&mut self.watched.pages) {
+            self.notes[page.index()] &= !note::WATCHED;
+            self.note_stores(page);
+        }
+        self.watched.ranges.clear();
+        self.watched.bounds = Bounds::NONE;
+        let pages = |(first, last)| PageNo::of(first).0..=PageNo::of(last).0;
+        if ranges.clone().map(|range| pages(range).count() as u64).sum::<u64>() > MOST_WATCHED_PAGES {
+            return false;
+        }
+        for range in ranges {
+            self.watched.ranges.push(range);
+            let Bounds { first, last } = self.watched.bounds;
+            self.watched.bounds = Bounds { first: first.min(range.0), last: last.max(range.1) };
+            for page in pages(range).map(PageNo) {
+                self.notes[page.index()] |= note::WATCHED;
+                self.note_stores(page);
+                self.watched.pages.push(page);
+            }
+        }
+        true
+    }
+
+    /// Where the watched addresses are.
+    pub(crate) fn watched_bounds(&self) -> Bounds {
+        self.watched.bounds
+    }
+
     /// Makes the page of `addr` ready for a store to `addr`.
     #[cold]
     #[inline(never)]
@@ -264,12 +344,14 @@ impl Memory {
     fn note_stores(&mut self, page: PageNo) {
         let notes = &mut self.notes[page.index()];
         let (user, machine) = (note::may_store(Mode::User), note::may_store(Mode::Machine));
-        *notes &= !(user | machine);
+        *notes &= !((user | machine) | (user | machine) << note::BESIDE_SHIFT);
         // The page of the registers is not memory (MAP-6): whoever stores there asks the machine.
         let is_plain = page != PageNo::of(map::MACHINE_REGS);
         if is_plain && *notes & (note::WRITTEN | note::CODE) == note::WRITTEN {
-            *notes |= if Mode::User.may_access(page.start()) { user } else { 0 };
-            *notes |= if Mode::Machine.may_access(page.start()) { machine } else { 0 };
+            let user = if Mode::User.may_access(page.start()) { user } else { 0 };
+            let machine = if Mode::Machine.may_access(page.start()) { machine } else { 0 };
+            let shift = if *notes & note::WATCHED == 0 { 0 } else { note::BESIDE_SHIFT };
+            *notes |= (user | machine) << shift;
         }
     }
 }

@@ -84,7 +84,7 @@ impl Host for Streams {
 pub fn inferior(elf: &Path, host: Streams) -> Inferior {
     let bytes = fs::read(elf).expect("the ELF file is readable");
     let image = loader::load(&bytes, Kernel::Default).expect("the program is valid");
-    let program = Program { path: elf.to_string_lossy().into_owned(), elf: bytes };
+    let program = Program { path: elf.to_string_lossy().into_owned(), elf: bytes, ..Program::default() };
     let mut inferior = Inferior::new(
         program,
         image.machine().expect("the image starts"),
@@ -98,6 +98,11 @@ pub fn inferior(elf: &Path, host: Streams) -> Inferior {
 /// Serves the program in `elf` on a free port, in a thread that ends with the program.
 pub fn serve(elf: &Path) -> (SocketAddr, JoinHandle<End>) {
     serve_after(elf, |_| {})
+}
+
+/// [`serve`], with the kernel's file for the debugger.
+pub fn serve_with_kernel(elf: &Path) -> (SocketAddr, JoinHandle<End>) {
+    serve_after(elf, |inferior| inferior.files.add("/lockstep/kernel.elf", lockstep::kernel::DEFAULT.to_vec(), 0))
 }
 
 /// [`serve`], with the program run to its fault.
@@ -143,6 +148,12 @@ pub fn check_script_with(name: &str, addr: SocketAddr, elf: &Path, words: &[(&st
 
 /// [`check_script`], of a script that is no file.
 pub fn check_text(name: &str, text: &str, addr: SocketAddr, elf: &Path) {
+    let wrong = differences(name, text, addr, elf);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What gdb prints otherwise than the script `text` says.
+pub fn differences(name: &str, text: &str, addr: SocketAddr, elf: &Path) -> String {
     let text = text.replace("ADDR", &addr.to_string()).replace("ELF", &elf.to_string_lossy());
     let steps = parse(&text);
     let printed = run_gdb(&steps);
@@ -157,8 +168,10 @@ pub fn check_text(name: &str, text: &str, addr: SocketAddr, elf: &Path) {
             wrong += &format!("{name}:{line}: > {command}\nprinted\n  {printed}\nexpected\n  {expected}\n");
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(printed.len(), steps.len(), "gdb ended early, in the middle of {name}");
+    if printed.len() < steps.len() {
+        wrong += &format!("{name}: gdb ended early\n");
+    }
+    wrong
 }
 
 fn parse(text: &str) -> Vec<Step> {

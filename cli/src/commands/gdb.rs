@@ -1,16 +1,16 @@
 //! `lockstep gdb`: a program under a debugger.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
 use lockstep::ecall::{Host, Refused};
-use lockstep::gdb::{End, Inferior, Program, Server};
+use lockstep::gdb::{Abi, End, Inferior, Program, Server};
 use lockstep::hart::Machine;
 use lockstep::timeline::DEFAULT_BUDGET_BYTES;
 
 use crate::error::Error;
-use crate::host::{GuestHost, ProcessHost, Risc0Args};
+use crate::host::{GuestArgs, GuestHost};
 use crate::program::ProgramArgs;
 
 /// The arguments of `lockstep gdb`.
@@ -20,20 +20,8 @@ pub struct Args {
     #[command(flatten)]
     program: ProgramArgs,
 
-    /// An argument for the program (argv[1] and on); may be given several times
-    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
-    args: Vec<String>,
-
-    /// More arguments for the program
-    #[arg(last = true, value_name = "ARGS")]
-    more_args: Vec<String>,
-
-    /// The program's standard input, instead of this process's
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
-
     #[command(flatten)]
-    risc0: Risc0Args,
+    guest: GuestArgs,
 
     /// Wait for a debugger on this address (port 0 takes a free one), instead of starting gdb-multiarch
     #[arg(long, value_name = "HOST:PORT")]
@@ -76,7 +64,9 @@ const DEFAULT_BUDGET_MIB: u32 = (DEFAULT_BUDGET_BYTES >> 20) as u32;
 /// # Errors
 /// A file that cannot be read or is no program, an address that cannot be listened on, a debugger that does not start.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    let inferior = inferior(&args)?;
+    let loaded = args.program.load()?;
+    let is_elf = !loaded.is_packed;
+    let inferior = inferior(&args, loaded)?;
     let listen = args.listen.as_deref().unwrap_or("127.0.0.1:0");
     let mut server = Server::bind(listen, inferior).map_err(|error| {
         Error::infrastructure(format!("--listen {listen}: {error}; choose another port, or 0 for any free one"))
@@ -86,7 +76,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         eprintln!("waiting for a debugger on {addr}: gdb-multiarch -ex 'target remote {addr}'");
         return server.serve().map(exit_code).map_err(Error::infrastructure);
     }
-    let mut debugger = debugger(&args, addr)?;
+    let mut debugger = debugger(&args, addr, is_elf)?;
     let mut has_left = || debugger.try_wait().is_ok_and(|status| status.is_some());
     let end = server.serve_while(|| !has_left()).map_err(Error::infrastructure)?;
     debugger.wait().map_err(Error::infrastructure)?;
@@ -102,15 +92,26 @@ fn exit_code(end: End) -> ExitCode {
 }
 
 /// Starts the debugger on this terminal; Ctrl-C is for it, not for us.
-fn debugger(args: &Args, addr: SocketAddr) -> Result<Child, Error> {
+///
+/// If the file `is_elf` it reads the file itself, otherwise the program in it comes over the wire.
+fn debugger(args: &Args, addr: SocketAddr, is_elf: bool) -> Result<Child, Error> {
     ctrlc::set_handler(|| {}).map_err(|error| Error::infrastructure(format!("no handler for Ctrl-C: {error}")))?;
     let mut command = Command::new(&args.gdb);
-    command.arg("-q").args(["-iex", "set sysroot /"]).args(pretty_printers());
-    command.args(["-ex", &format!("target remote {addr}")]).args(&args.gdb_args).arg(&args.program.elf);
+    command.arg("-q").args(pretty_printers());
+    if is_elf {
+        command.args(["-iex", "set sysroot /"]);
+    }
+    command.args(["-ex", &format!("target remote {addr}"), "-ex", OUR_COMMANDS]).args(&args.gdb_args);
+    if is_elf {
+        command.arg(&args.program.elf);
+    }
     command.spawn().map_err(|error| {
         Error::infrastructure(format!("{}: {error}; install it, or name another debugger with --gdb", args.gdb))
     })
 }
+
+/// Fetches the commands of our own: goto, where-written, catch-ecall, ecalls.
+const OUR_COMMANDS: &str = "python exec(gdb.execute('monitor python', False, True))";
 
 /// What rust-gdb tells gdb, if it is installed: how to show Rust's types.
 fn pretty_printers() -> Vec<String> {
@@ -127,15 +128,13 @@ fn pretty_printers() -> Vec<String> {
 /// What a shell adds to the number of the signal that ended a process.
 const SIGNAL_EXIT: u8 = 128;
 
-fn inferior(args: &Args) -> Result<Inferior, Error> {
-    let program = args.program.load()?;
+fn inferior(args: &Args, program: crate::program::Program) -> Result<Inferior, Error> {
     let machine = program.image.machine().map_err(Error::usage)?;
-    let name = args.program.elf.to_string_lossy().into_owned();
-    let argv: Vec<String> = [name].into_iter().chain(args.args.iter().chain(&args.more_args).cloned()).collect();
-    let streams = ProcessHost::new(&argv, args.input.as_deref(), false)?;
-    let host = FlushingHost(GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0));
+    let host = FlushingHost(args.guest.host(&args.program, &program, false)?);
+    let abi = if program.is_risc0() { Abi::Risc0 } else { Abi::Numbers };
+    let kernel = program.kernel_elf.map(|elf| (kernel_path(args, program.is_packed), elf));
     let mut inferior = Inferior::new(
-        Program { path: absolute(&args.program.elf), elf: program.elf },
+        Program { path: absolute(&args.program.elf), elf: program.elf, kernel, abi },
         machine,
         Box::new(host),
         (args.history_budget as usize) << 20,
@@ -147,6 +146,15 @@ fn inferior(args: &Args) -> Result<Inferior, Error> {
         inferior.run_to_fault();
     }
     Ok(inferior)
+}
+
+/// What the debugger is to call the kernel: its file, or a name of ours if it comes from elsewhere.
+fn kernel_path(args: &Args, is_packed: bool) -> String {
+    match args.program.kernel.as_str() {
+        "default" if is_packed => "/lockstep/kernel-of-file.elf".to_owned(),
+        name @ ("default" | "v1compat") => format!("/lockstep/kernel-{name}.elf"),
+        path => absolute(Path::new(path)),
+    }
 }
 
 fn absolute(path: &Path) -> String {
@@ -165,6 +173,10 @@ impl Host for FlushingHost {
         let count = self.0.write(order, fd, bytes);
         self.0.streams().flush();
         count
+    }
+
+    fn looks_at_machine(&self) -> bool {
+        self.0.looks_at_machine()
     }
 
     fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {

@@ -36,6 +36,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     println!("end          {}", claim.end);
     println!("pc, mode     0x{:08x}, {}", claim.pc, if claim.mode == 1 { "machine" } else { "user" });
     println!("steps        {}", claim.steps);
+    println!("input        {}", words(&claim.input));
     println!("output       {}", words(&claim.output));
     println!("not verified: lockstep verify decides whether the claim is true");
     Ok(ExitCode::SUCCESS)

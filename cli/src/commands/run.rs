@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::fault::FaultReport;
-use crate::host::{GuestHost, ProcessHost, Risc0Args};
+use crate::host::{GuestArgs, GuestHost, ProcessHost};
 use crate::program::{Program, ProgramArgs};
 
 /// The arguments of `lockstep run`.
@@ -26,20 +26,8 @@ pub struct Args {
     #[command(flatten)]
     program: ProgramArgs,
 
-    /// An argument for the program (`argv[1]` and on); may be given several times
-    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
-    args: Vec<String>,
-
-    /// More arguments for the program
-    #[arg(last = true, value_name = "ARGS")]
-    more_args: Vec<String>,
-
-    /// The program's standard input, instead of this process's
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
-
     #[command(flatten)]
-    risc0: Risc0Args,
+    guest: GuestArgs,
 
     /// Stop after this many cycles (TIME-2), with exit code 124
     #[arg(long, value_name = "N")]
@@ -164,9 +152,7 @@ struct FaultOutcome {
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let program = args.program.load()?;
     let mut machine = program.image.machine().map_err(Error::usage)?;
-    let argv: Vec<String> = argv(&args);
-    let streams = ProcessHost::new(&argv, args.input.as_deref(), matches!(args.format, Format::Json))?;
-    let mut host = GuestHost::new(streams, program.is_risc0(), &argv, &args.risc0);
+    let mut host = args.guest.host(&args.program, &program, matches!(args.format, Format::Json))?;
     stop_on_ctrl_c()?;
 
     let start = Instant::now();
@@ -180,22 +166,20 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
 
     host.streams().flush();
     let report = fault_report(&machine, exit, &program);
-    let risc0 = risc0_outcome(&host, args.risc0.seed, cost.map(|cost| cost.cycles()));
+    let risc0 = risc0_outcome(&host, args.guest.seed, cost.map(|cost| cost.cycles()));
     let streams = host.streams();
     let outcome = Outcome { risc0, ..outcome(&machine, streams, exit, report.as_ref(), seconds) };
     if let Some(path) = &args.journal {
         save_journal(path, &streams.journal)?;
     }
     tell(&args, exit, report.as_ref(), &outcome)?;
+    if report.is_some() && program.misses_risc0() {
+        eprintln!("note: this is a RISC Zero guest; run it with --kernel v1compat (ELF-10)");
+    }
     if let Some((stream, error)) = streams.error.take() {
         return Err(Error::infrastructure(format!("{stream} of the program: {error}")));
     }
     Ok(ExitCode::from(outcome.exit_code as u8))
-}
-
-fn argv(args: &Args) -> Vec<String> {
-    let name = args.program.elf.to_string_lossy().into_owned();
-    [name].into_iter().chain(args.args.iter().chain(&args.more_args).cloned()).collect()
 }
 
 /// Set by Ctrl-C; the engine looks at it.
@@ -313,7 +297,8 @@ fn tell(args: &Args, exit: Exit, report: Option<&FaultReport>, outcome: &Outcome
         let kernel = if args.program.kernel == "default" { "" } else { &format!(" --kernel {}", args.program.kernel) };
         // As the user typed it, so that the line can be pasted.
         let command = std::env::args().next().unwrap_or_else(|| "lockstep".into());
-        eprintln!("{}", report.text(&format!("{command} gdb {}{kernel} --at-fault", args.program.elf.display())));
+        let (file, guest) = (args.program.elf.display(), args.guest.words());
+        eprintln!("{}", report.text(&format!("{command} gdb {file}{kernel}{guest} --at-fault")));
     }
     match exit {
         Exit::Order => eprintln!("stopped: --max-cycles {} reached at pc 0x{:08x}", outcome.cycles, outcome.pc),

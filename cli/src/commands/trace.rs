@@ -14,7 +14,7 @@ use lockstep_harness::lockstep::{self as compare, Agreement, BLOCK_STEPS, CONTEX
 use lockstep_harness::machines::{self, LOGGED, STEPPABLE, Unavailable, emulator::Emulator, log::Log};
 
 use crate::error::Error;
-use crate::host::ProcessHost;
+use crate::host::GuestArgs;
 use crate::program::ProgramArgs;
 
 /// The arguments of `lockstep trace`.
@@ -48,13 +48,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "block", requires = "diff")]
     depth: DepthArg,
 
-    /// An argument for the program (argv[1] and on); may be given several times
-    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
-    args: Vec<String>,
-
-    /// The program's standard input, instead of this process's
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    #[command(flatten)]
+    guest: GuestArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -120,16 +115,18 @@ impl FromStr for Range {
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let program = args.program.load()?;
     let mut machine = program.image.machine().map_err(Error::usage)?;
-    let name = args.program.elf.to_string_lossy().into_owned();
-    let argv: Vec<String> = [name].into_iter().chain(args.args.iter().cloned()).collect();
     // Standard output is ours.
-    let mut host = ProcessHost::new(&argv, args.input.as_deref(), true)?;
+    let mut host = args.guest.host(&args.program, &program, true)?;
     reach(&mut machine, &mut host, args.range.first)?;
     let result = match &args.diff {
         Some(name) => diff(&args, name, machine, &mut host),
         None => write_trace(&args, machine, &mut host),
     };
-    host.flush();
+    host.streams().flush();
+    // Why the run ended, if the host ended it: a guest's panic, for one.
+    if let Some(why) = host.risc0().and_then(|host| host.refusal()) {
+        eprintln!("{why}");
+    }
     result
 }
 
@@ -265,12 +262,7 @@ fn replay_line(args: &Args, name: &str, divergence: &Divergence) -> String {
     if let Some(kind) = args.engine {
         line += &format!(" --engine {}", kind.name());
     }
-    for arg in &args.args {
-        line += &format!(" --arg '{arg}'");
-    }
-    if let Some(input) = &args.input {
-        line += &format!(" --input {}", input.display());
-    }
+    line += &args.guest.words();
     // A simulator that runs the file by itself begins at the beginning.
     let first = if LOGGED.contains(&name) { 0 } else { first };
     line + &format!(" --range {first}..{end} --diff {name} --depth step")

@@ -82,7 +82,7 @@ struct Ours<H> {
 /// Passes calls on and keeps what was answered, for theirs to be told.
 struct Recording<H> {
     host: H,
-    answers: VecDeque<Answer>,
+    answers: VecDeque<Result<Answer, Refused>>,
 }
 
 impl<H: Host> Ours<H> {
@@ -187,26 +187,26 @@ fn compare_memory(machine: &Machine, theirs: &mut MemoryImage) -> Result<()> {
 impl<H: Host> Host for Recording<H> {
     fn read(&mut self, order: u64, fd: u32, bytes: &mut [u8]) -> u32 {
         let count = self.host.read(order, fd, bytes);
-        self.answers.push_back(Answer::Read(bytes[..count as usize].to_vec()));
+        self.answers.push_back(Ok(Answer::Read(bytes[..count as usize].to_vec())));
         count
     }
 
     fn write(&mut self, order: u64, fd: u32, bytes: &[u8]) -> u32 {
         let count = self.host.write(order, fd, bytes);
-        self.answers.push_back(Answer::Wrote(count));
+        self.answers.push_back(Ok(Answer::Wrote(count)));
         count
     }
 
     fn read_for(&mut self, machine: &Machine, fd: u32, bytes: &mut [u8]) -> Result<u32, Refused> {
-        let count = self.host.read_for(machine, fd, bytes)?;
-        self.answers.push_back(Answer::Read(bytes[..count as usize].to_vec()));
-        Ok(count)
+        let result = self.host.read_for(machine, fd, bytes);
+        self.answers.push_back(result.map(|count| Answer::Read(bytes[..count as usize].to_vec())));
+        result
     }
 
     fn write_for(&mut self, machine: &Machine, fd: u32, bytes: &[u8]) -> Result<u32, Refused> {
-        let count = self.host.write_for(machine, fd, bytes)?;
-        self.answers.push_back(Answer::Wrote(count));
-        Ok(count)
+        let result = self.host.write_for(machine, fd, bytes);
+        self.answers.push_back(result.map(Answer::Wrote));
+        result
     }
 }
 
@@ -235,23 +235,25 @@ impl<H: Host> TraceCallback for Shown<H> {
     }
 }
 
-/// Answers their executor as our host answered ours.
+/// Answers their executor as our host answered ours. Where ours did not ask, which is a difference, the answer
+/// is nothing, and theirs goes on.
 struct Told<H> {
     ours: Rc<RefCell<Ours<H>>>,
 }
 
 impl<H: Host> Syscall for Told<H> {
     fn host_read(&self, _: &mut impl SyscallContext, _fd: u32, buf: &mut [u8]) -> Result<u32> {
-        let Some(Answer::Read(bytes)) = self.ours.borrow_mut().host.answers.pop_front() else {
-            bail!("our host refused this read");
-        };
-        let mut from = bytes.as_slice();
-        Ok(from.read(buf)? as u32)
+        match self.ours.borrow_mut().host.answers.pop_front() {
+            Some(Ok(Answer::Read(bytes))) => Ok(bytes.as_slice().read(buf)? as u32),
+            None => Ok(0),
+            _ => bail!("our host refused this read"),
+        }
     }
 
     fn host_write(&self, _: &mut impl SyscallContext, _fd: u32, _: &[u8]) -> Result<u32> {
         match self.ours.borrow_mut().host.answers.pop_front() {
-            Some(Answer::Wrote(count)) => Ok(count),
+            Some(Ok(Answer::Wrote(count))) => Ok(count),
+            None => Ok(0),
             _ => bail!("our host refused this write"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lockstep::ecall::{Halt, Host};
+use lockstep::ecall::{self, Halt, Host};
 use lockstep::exec::Exit;
 use lockstep::hart::Machine;
 use lockstep::map::{self, Addr, Mode};
@@ -20,6 +20,9 @@ pub struct Spec {
     machine: zkvm::Machine,
     touched: BTreeSet<Frame>,
 }
+
+/// The register that holds the number of an ECALL.
+const A7: u32 = 17;
 
 impl Default for Spec {
     fn default() -> Self {
@@ -41,6 +44,9 @@ impl Spec {
     }
 
     fn step(&mut self, host: &mut dyn Host) -> (Option<Retired>, Stop) {
+        if self.is_beyond(host) {
+            return (None, Stop::Beyond);
+        }
         let mut host = Watched { host, touched: &mut self.touched, buffer: self.machine.x(11) };
         match self.machine.step(&mut host) {
             Outcome::Stepped(step) => (Some(self.record(&step)), Stop::Steps),
@@ -50,6 +56,20 @@ impl Spec {
             }
             Outcome::Faulted(fault) => (None, adapters::fault(&fault).map_or(Stop::Steps, Stop::Ended)),
         }
+    }
+
+    /// ECALL-5: the specification is a machine without poseidon2, sha2 and bigint. It cannot ask a host that
+    /// looks at the machine either (HOST-1).
+    fn is_beyond(&self, host: &dyn Host) -> bool {
+        const ECALL_WORD: u32 = 0x73;
+        let is_machine_ecall =
+            self.machine.mode == zkvm::Mode::Machine && self.machine.memory.word(self.machine.pc) == ECALL_WORD;
+        is_machine_ecall
+            && match self.machine.x(A7) {
+                ecall::READ | ecall::WRITE => host.looks_at_machine(),
+                ecall::POSEIDON2 | ecall::SHA2 | ecall::BIGINT => true,
+                _ => false,
+            }
     }
 
     fn record(&mut self, step: &zkvm::Step) -> Retired {

@@ -17,7 +17,10 @@ pub fn of_machine(machine: &Machine) -> Vec<u8> {
         offset += length;
     }
     segments.into_iter().for_each(|(_, bytes)| file.extend(bytes));
-    file.extend([0; SECTION_HEADER]);
+    // Spike wants a table of section names, if only with the empty name: this header's own first byte.
+    for word in [0, 0, 0, 0, offset, 1, 0, 0, 0, 0] {
+        file.extend(word.to_le_bytes());
+    }
     // Where the section headers begin.
     file[32..36].copy_from_slice(&offset.to_le_bytes());
     file
@@ -51,7 +54,6 @@ fn header(entry: u32, segments: u16) -> Vec<u8> {
     let mut bytes = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     bytes.extend([EXECUTABLE, RISCV].iter().flat_map(|half| half.to_le_bytes()));
     bytes.extend([1, entry, HEADER as u32, 0, 0].iter().flat_map(|word: &u32| word.to_le_bytes()));
-    // Spike wants a section, if only the empty one that is always first.
     let sizes = [HEADER as u16, PROGRAM_HEADER as u16, segments, SECTION_HEADER as u16, 1, 0];
     bytes.extend(sizes.iter().flat_map(|half| half.to_le_bytes()));
     bytes

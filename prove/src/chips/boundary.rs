@@ -40,8 +40,8 @@ columns! {
         pcw, mode,
         /// The time after the last step.
         ts,
-        /// The half-words of the output digest at the end.
-        output[16],
+        /// The half-words of the input digest at the start and of the output digest at the end.
+        input[16], output[16],
     }
 }
 
@@ -49,13 +49,11 @@ columns! {
     /// The row.
     BoundaryRow {
         real,
-        publics: Publics,
         /// Whether the segment goes on in another.
         is_continue,
         /// Where the segment resumes: bits 2 to 15 and 16 to 31 of pc, whether they are privileged, the mode.
         quotient, hi, privileged, mode,
-        /// The times of the accesses to the suspend words before, by the resume and by the suspend.
-        pc_t_prev, mode_t_prev,
+        /// The suspend words at the end, before they are written.
         pc_out: Write, mode_out: Write,
         /// Where it ended: bits 2 to 15 and 16 to 31 of pc.
         end_quotient, end_hi,
@@ -94,38 +92,38 @@ impl Boundary {
         b.zero("the first row is real", b.is_first() * real.not());
         b.zero("no other row is real", b.is_transition() * next.real);
         b.boolean("real is boolean", real.clone());
-        let mut cells = Vec::new();
-        row.publics.clone().put(&mut cells);
-        for (i, cell) in cells.into_iter().enumerate() {
-            let public = b.public(i);
-            b.zero("the claim is the row's", real * (cell - public));
-        }
-        row.resume(b);
-        row.finish(b);
-        row.roots(b);
+        let publics = &Publics::take(&mut (0..PUBLICS).map(|i| b.public(i)));
+        row.resume(b, publics);
+        row.finish(b, publics);
+        row.roots(b, publics);
         row.zeros(b);
     }
 }
 
 impl<X: p3_field::PrimeCharacteristicRing> BoundaryRow<Expr<X>> {
-    /// MODE-1: the first step executes where the suspend words say.
-    fn resume<B: Builder<Raw = X>>(&self, b: &mut B) {
+    /// MODE-1: the first step executes where the suspend words say; the claim names the input digest (MAP-11).
+    fn resume<B: Builder<Raw = X>>(&self, b: &mut B, publics: &Publics<Expr<X>>) {
         let BoundaryRow { real, quotient, hi, privileged, mode, .. } = self;
         super::booleans(b, &[mode.clone(), privileged.clone()]);
         super::quarter(b, real, quotient, Expr::zero());
         b.interact(Bus::Region, Times::Send(real.clone()), [hi.clone(), privileged + USER]);
-        let pc = Read { value: [quotient * 4, hi.clone()], t_prev: self.pc_t_prev.clone() };
-        read_word(b, real, Expr::of(map::SUSPEND_PC >> 2), Expr::of(RESUME), &pc);
-        let word = Read { value: [mode.clone(), Expr::zero()], t_prev: self.mode_t_prev.clone() };
-        read_word(b, real, Expr::of(map::SUSPEND_MODE >> 2), Expr::of(RESUME), &word);
+        // Nothing is earlier, so these are the pages' own words.
+        let read = |b: &mut B, addr: u32, value: [Expr<X>; 2]| {
+            read_word(b, real, Expr::of(addr >> 2), Expr::of(RESUME), &Read { value, t_prev: Expr::zero() });
+        };
+        read(b, map::SUSPEND_PC, [quotient * 4, hi.clone()]);
+        read(b, map::SUSPEND_MODE, [mode.clone(), Expr::zero()]);
+        for (i, word) in publics.input.as_chunks::<2>().0.iter().enumerate() {
+            read(b, map::INPUT_DIGEST + 4 * i as u32, word.clone());
+        }
         let tuple = [Expr::of(SLOTS), hi * 0x4000 + quotient, mode.clone()];
         b.interact(Bus::Execution, Times::Send(real.clone()), tuple);
     }
 
     /// The suspend words say where the next segment resumes, and the claim how this one ended.
-    fn finish<B: Builder<Raw = X>>(&self, b: &mut B) {
+    fn finish<B: Builder<Raw = X>>(&self, b: &mut B, publics: &Publics<Expr<X>>) {
         let BoundaryRow { real, is_continue, end_quotient, end_hi, .. } = self;
-        let Publics { kind, code, addr, pcw, mode, ts, output, .. } = &self.publics;
+        let Publics { kind, code, addr, pcw, mode, ts, output, .. } = publics;
         b.boolean("is_continue is boolean", is_continue.clone());
         b.zero("only a real row continues", is_continue * real.not());
         b.zero("a segment that continues says so", is_continue * kind);
@@ -140,7 +138,7 @@ impl<X: p3_field::PrimeCharacteristicRing> BoundaryRow<Expr<X>> {
         end(b, Times::Receive(real - is_continue), tuple);
         super::quarter(b, real, end_quotient, Expr::zero());
         b.half(real.clone(), end_hi.clone());
-        b.zero("pc at the end", end_hi * 0x4000 + end_quotient - pcw);
+        b.zero("pc at the end", real * (end_hi * 0x4000 + end_quotient - pcw));
         let write = |b: &mut B, addr: u32, out: &Write<Expr<X>>, new: [Expr<X>; 2]| {
             access(b, real, Expr::of(addr >> 2), &out.old, &out.t_prev, new, ts.clone());
         };
@@ -154,8 +152,8 @@ impl<X: p3_field::PrimeCharacteristicRing> BoundaryRow<Expr<X>> {
     }
 
     /// The roots are those of the page tree.
-    fn roots<B: Builder<Raw = X>>(&self, b: &mut B) {
-        let Publics { pre, post, .. } = self.publics.clone();
+    fn roots<B: Builder<Raw = X>>(&self, b: &mut B, publics: &Publics<Expr<X>>) {
+        let Publics { pre, post, .. } = publics.clone();
         super::tree::node(b, Times::Send(self.real.clone()), Expr::zero(), Expr::zero(), pre, post);
     }
 

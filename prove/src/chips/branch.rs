@@ -1,6 +1,7 @@
 //! The six conditional branches.
 
 use lockstep::isa::Op;
+use p3_field::PrimeCharacteristicRing;
 
 use super::chip;
 use super::less::Compare;
@@ -12,42 +13,39 @@ use crate::expr::Expr;
 pub struct Branch;
 
 columns! {
-    /// A row is one branch, taken or not.
-    BranchRow {
-        step: Step,
+    /// Whether a branch is taken.
+    Condition {
         is_beq, is_bne, is_blt, is_bge, is_bltu, is_bgeu,
-        rs1, rs2,
-        b: Read, c: Read,
         compare: Compare,
         /// Whether the operands are equal.
         is_equal,
         /// The inverse of the sum of the differences if they are not.
         inverse,
-        /// The target / 4, from the decoder.
-        target,
         is_taken,
     }
 }
 
-chip!(Branch, "branch", BranchRow);
+impl<X: PrimeCharacteristicRing> Condition<Expr<X>> {
+    fn flags(&self) -> [&Expr<X>; 6] {
+        [&self.is_beq, &self.is_bne, &self.is_blt, &self.is_bge, &self.is_bltu, &self.is_bgeu]
+    }
 
-impl Branch {
-    fn constrain<B: Builder>(b: &mut B, row: BranchRow<Expr<B::Raw>>) {
-        let BranchRow { step, is_beq, is_bne, is_blt, is_bge, is_bltu, is_bgeu, rs1, rs2, compare, .. } = &row;
-        let BranchRow { is_equal, inverse, target, is_taken, .. } = &row;
-        let real = &super::one_hot(b, [is_beq, is_bne, is_blt, is_bge, is_bltu, is_bgeu]);
-        let op = is_beq * Op::Beq as u32
-            + is_bne * Op::Bne as u32
-            + is_blt * Op::Blt as u32
-            + is_bge * Op::Bge as u32
-            + is_bltu * Op::Bltu as u32
-            + is_bgeu * Op::Bgeu as u32;
-        let insn = Decoded { rs1: rs1.clone(), rs2: rs2.clone(), target: target.clone(), ..Decoded::bare(op) };
-        let next = step.next_pcw() + is_taken * (target - step.next_pcw());
-        step.execute(b, real, insn, next, step.mode.clone());
-        step.read(b, real, rs1, RS1, &row.b);
-        step.read(b, real, rs2, RS2, &row.c);
-        compare.constrain(b, real, &(is_blt + is_bge), &row.b.value, &row.c.value);
+    /// 1 for a branch, 0 for none.
+    pub fn is_branch(&self) -> Expr<X> {
+        Expr::sum(self.flags().into_iter().cloned())
+    }
+
+    /// The number of the operation.
+    pub fn op(&self) -> Expr<X> {
+        let ops = [Op::Beq, Op::Bne, Op::Blt, Op::Bge, Op::Bltu, Op::Bgeu];
+        Expr::sum(self.flags().into_iter().zip(ops).map(|(flag, op)| flag * op as u32))
+    }
+
+    /// Constrains `is_taken` to be the comparison of `x` and `y`, of a branch; and 0 of none.
+    pub fn constrain<B: Builder<Raw = X>>(&self, b: &mut B, x: &[Expr<X>; 2], y: &[Expr<X>; 2]) {
+        let Condition { is_beq, is_bne, is_blt, is_bge, is_bltu, is_bgeu, compare, is_equal, inverse, is_taken } = self;
+        let real = &super::one_hot(b, self.flags());
+        compare.constrain(b, real, &(is_blt + is_bge), x, y);
         // Two half-words are both 0 exactly if their sum is.
         let difference = &compare.difference[0] + &compare.difference[1];
         b.zero("equal words do not differ", is_equal * &difference);
@@ -61,5 +59,33 @@ impl Branch {
                 + (is_bge + is_bgeu) * is_less.not()
                 - is_taken,
         );
+    }
+}
+
+columns! {
+    /// A row is one branch, taken or not.
+    BranchRow {
+        step: Step,
+        rs1, rs2,
+        b: Read, c: Read,
+        condition: Condition,
+        /// The target / 4, from the decoder.
+        target,
+    }
+}
+
+chip!(Branch, "branch", BranchRow);
+
+impl Branch {
+    fn constrain<B: Builder>(b: &mut B, row: BranchRow<Expr<B::Raw>>) {
+        let BranchRow { step, rs1, rs2, condition, target, .. } = &row;
+        let real = &condition.is_branch();
+        let op = Decoded::bare(condition.op());
+        let insn = Decoded { rs1: rs1.clone(), rs2: rs2.clone(), target: target.clone(), ..op };
+        let next = step.next_pcw() + &condition.is_taken * (target - step.next_pcw());
+        step.execute(b, real, insn, next, step.mode.clone());
+        step.read(b, real, rs1, RS1, &row.b);
+        step.read(b, real, rs2, RS2, &row.c);
+        condition.constrain(b, &row.b.value, &row.c.value);
     }
 }

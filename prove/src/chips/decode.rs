@@ -8,7 +8,8 @@
 use lockstep::isa::{Format, Op};
 
 use super::chip;
-use super::step::{Read, SINK_OFFSET, ZERO_OFFSET, read_word};
+use super::fetch::Fetch;
+use super::step::{SINK_OFFSET, ZERO_OFFSET};
 use crate::air::{Builder, Bus, Times, columns};
 use crate::expr::Expr;
 
@@ -21,26 +22,18 @@ pub const OPS: usize = Op::ALL.len();
 /// What stands for a target that is not divisible by 4: no address, so nothing executes there (ISA-13).
 pub const MISALIGNED: u32 = (1 << 30) + 1;
 
+/// What is added to the number of a jump or branch whose target comes in place of the immediate.
+pub const RAISES: u32 = OPS.next_power_of_two() as u32;
+
 columns! {
     /// A row is one decoded word.
     DecodeRow {
         /// How many steps execute it.
         count,
-        /// Whether it is fetched from a data page, for one step.
-        is_dynamic,
-        /// The time of that step, else 0.
-        tag,
-        /// When the word was written, if it is fetched from a data page.
-        t_prev,
-        mode,
-        /// Bits 2 to 15 of pc.
-        pc_quotient,
-        /// Bits 16 to 31 of pc.
-        pc_hi,
-        /// Whether pc lies in kernel or system memory.
-        privileged,
-        /// The word.
-        bit[32],
+        /// The word, where it is and who fetches it.
+        fetch: Fetch,
+        /// Whether the row is for a jump or taken branch that raises: the chip misjump wants the target.
+        raises,
         /// The operation.
         op[OPS],
         /// Whether the register fields are 0, and the inverses of the others.
@@ -61,11 +54,10 @@ chip!(Decode, "decode", DecodeRow);
 
 impl Decode {
     fn constrain<B: Builder>(b: &mut B, row: DecodeRow<Expr<B::Raw>>) {
-        super::booleans(b, &row.bit);
         super::booleans(b, &row.op);
         let real = &Expr::sum(row.op.iter().cloned());
         b.boolean("at most one operation", real.clone());
-        row.fetch(b, real);
+        row.fetch.constrain(b, real);
         row.identify(b);
         row.constants(b, real);
         let registers = row.registers(b);
@@ -74,9 +66,8 @@ impl Decode {
 }
 
 impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
-    /// The number in bits `low` to `low + count - 1` of the word.
     fn bits(&self, low: usize, count: usize) -> Expr<X> {
-        Expr::sum((0..count).map(|i| &self.bit[low + i] * (1 << i)))
+        self.fetch.bits(low, count)
     }
 
     /// The number of flags set among the operations that satisfy `has`.
@@ -86,26 +77,6 @@ impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
 
     fn is(&self, op: Op) -> &Expr<X> {
         &self.op[op as usize]
-    }
-
-    fn pcw(&self) -> Expr<X> {
-        &self.pc_hi * 0x4000 + &self.pc_quotient
-    }
-
-    /// The word is at pc, and the mode may fetch it there (MAP-5).
-    fn fetch<B: Builder<Raw = X>>(&self, b: &mut B, real: &Expr<X>) {
-        super::booleans(b, &[self.is_dynamic.clone(), self.mode.clone()]);
-        b.zero("a dynamic fetch is real", &self.is_dynamic * real.not());
-        b.zero("a code page has tag 0", &self.tag * self.is_dynamic.not());
-        super::quarter(b, real, &self.pc_quotient, Expr::zero());
-        b.known(self.pc_quotient.clone(), 0x3fff);
-        super::permitted(b, real, &self.pc_hi, &self.mode, &self.privileged);
-        b.known(self.pc_hi.clone(), 0xffff);
-        let word = [self.bits(0, 16), self.bits(16, 16)];
-        let [lo, hi] = word.clone();
-        b.interact(Bus::Code, Times::Send(real - &self.is_dynamic), [self.pcw(), lo, hi]);
-        let read = Read { value: word, t_prev: self.t_prev.clone() };
-        read_word(b, &self.is_dynamic, self.pcw(), self.tag.clone(), &read);
     }
 
     /// Each field that the table fixes for the operation has the table's value.
@@ -125,14 +96,15 @@ impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
         let has = |format: Format| self.any(move |op| op.format() == format);
         let is_branch = &has(Format::B);
         let (is_jal, is_jalr, is_auipc) = (self.is(Op::Jal), self.is(Op::Jalr), self.is(Op::Auipc));
-        let sign = &self.bit[31];
+        let sign = &self.fetch.bit[31];
         let imm_i = [self.bits(20, 11) + sign * 0xf800, sign * 0xffff];
         let imm_shamt = self.bits(20, 5);
         let imm_s = [self.bits(7, 5) + self.bits(25, 6) * 32 + sign * 0xf800, sign * 0xffff];
-        let imm_b = [self.bits(8, 4) * 2 + self.bits(25, 6) * 32 + &self.bit[7] * 0x800 + sign * 0xf000, sign * 0xffff];
+        let imm_b =
+            [self.bits(8, 4) * 2 + self.bits(25, 6) * 32 + &self.fetch.bit[7] * 0x800 + sign * 0xf000, sign * 0xffff];
         let imm_u = [self.bits(12, 4) * 0x1000, self.bits(16, 16)];
         let imm_j = [
-            self.bits(21, 10) * 2 + &self.bit[20] * 0x800 + self.bits(12, 4) * 0x1000,
+            self.bits(21, 10) * 2 + &self.fetch.bit[20] * 0x800 + self.bits(12, 4) * 0x1000,
             self.bits(16, 4) + sign * 0xfff0,
         ];
         // pc + immediate.
@@ -146,26 +118,32 @@ impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
             std::array::from_fn(|i| is_auipc * &imm_u[i] + is_jal * &imm_j[i] + is_branch * &imm_b[i]);
         addend.iter().for_each(|half| b.known(half.clone(), 0xffff));
         let sum = [&self.sum_quotient * 4 + low2, self.sum_hi.clone()];
-        super::sum(b, &[&self.pc_quotient * 4, self.pc_hi.clone()], &addend, &sum, &self.carry);
+        super::sum(b, &[&self.fetch.pc_quotient * 4, self.fetch.pc_hi.clone()], &addend, &sum, &self.carry);
         // pc + 4.
         super::quarter(b, real, &self.link_quotient, Expr::zero());
         b.known(self.link_quotient.clone(), 0x3fff);
         b.half(real.clone(), self.link_hi.clone());
         let link = &self.link_hi * 0x4000 + &self.link_quotient;
-        b.when("link is pc + 4", is_jal + is_jalr, self.pcw() + 1 - link);
+        b.when("link is pc + 4", is_jal + is_jalr, self.fetch.pcw() + 1 - link);
+        // Of a jump that raises the target takes the place of the immediate.
+        let raises = &self.raises;
+        b.boolean("raises is boolean", raises.clone());
+        b.zero("only jal and branches raise here", raises * (is_jal + is_branch).not());
+        b.zero("a target that raises is misaligned", raises * self.sum_low[1].not());
         let value = |i: usize| {
-            has(Format::S) * &imm_s[i]
+            raises * &sum[i]
+                + has(Format::S) * &imm_s[i]
                 + self.any(|op| op.format() == Format::I) * &imm_i[i]
                 + self.is(Op::Lui) * &imm_u[i]
                 + is_auipc * &sum[i]
-                + is_jal * if i == 0 { &self.link_quotient * 4 } else { self.link_hi.clone() }
+                + (is_jal - is_jal * raises) * if i == 0 { &self.link_quotient * 4 } else { self.link_hi.clone() }
         };
         b.zero("low half of the immediate", value(0) + has(Format::Shamt) * imm_shamt - &self.value[0]);
         b.zero("high half of the immediate", value(1) - &self.value[1]);
         // ISA-13: a misaligned target is where nothing executes. Bit 0 of a target is 0 already.
         let target = &sum[1] * 0x4000 + &self.sum_quotient;
         let target = &target + &self.sum_low[1] * (-target.clone() + MISALIGNED);
-        let next = self.pcw() + 1;
+        let next = self.fetch.pcw() + 1;
         b.zero(
             "target",
             (is_branch + is_jal) * target + is_jalr * &self.link_hi + (self.is(Op::Lui) + is_auipc) * next
@@ -193,10 +171,21 @@ impl<X: p3_field::PrimeCharacteristicRing> DecodeRow<Expr<X>> {
     /// Offers the instruction to the chip of its family.
     fn offer<B: Builder<Raw = X>>(&self, b: &mut B, real: &Expr<X>, registers: [Expr<X>; 3]) {
         b.zero("padding offers nothing", &self.count * real.not());
-        b.zero("a dynamic fetch is for one step", &self.is_dynamic * (&self.count - 1));
-        let op = Expr::sum(Op::ALL.iter().map(|op| self.is(*op) * *op as u32));
+        b.zero("a dynamic fetch is for one step", &self.fetch.is_dynamic * (&self.count - 1));
+        let op = Expr::sum(Op::ALL.iter().map(|op| self.is(*op) * *op as u32)) + &self.raises * RAISES;
         let ([rd, rs1, rs2], [lo, hi]) = (registers, self.value.clone());
-        let tuple = [self.tag.clone(), self.pcw(), self.mode.clone(), op, rd, rs1, rs2, lo, hi, self.target.clone()];
+        let tuple = [
+            self.fetch.tag.clone(),
+            self.fetch.pcw(),
+            self.fetch.mode.clone(),
+            op,
+            rd,
+            rs1,
+            rs2,
+            lo,
+            hi,
+            self.target.clone(),
+        ];
         b.interact(Bus::Program, Times::Provide(self.count.clone()), tuple);
     }
 }

@@ -8,18 +8,23 @@ pub mod constant;
 pub mod decode;
 pub mod div;
 pub mod ecall;
+pub mod fetch;
+pub mod forbidden;
 pub mod jalr;
 pub mod less;
 pub mod load;
+pub mod misjump;
 pub mod mul;
 pub mod page;
 pub mod poseidon2;
+pub mod refresh;
+pub mod refused;
 pub mod shift;
 pub mod step;
 pub mod store;
 pub mod system;
 pub mod tables;
-
+pub mod trap;
 pub mod tree;
 
 use crate::air::{Builder, Bus, Times};

@@ -187,7 +187,8 @@ pub fn access<B: Builder>(
     }
     let [lo, hi] = old.clone();
     b.interact(Bus::Memory, Times::Receive(real.clone()), [waddr.clone(), lo, hi, t_prev.clone()]);
-    b.interact(Bus::Time, Times::Send(real.clone()), [&t - t_prev - 1]);
+    // Of a cell that was left alone for longer the chip refresh has moved the time on.
+    b.half(real.clone(), &t - t_prev - 1);
     let [lo, hi] = new;
     b.interact(Bus::Memory, Times::Send(real.clone()), [waddr, lo, hi, t]);
 }

@@ -68,42 +68,6 @@ impl Halves {
     }
 }
 
-/// The numbers from 0 to the height of the table, which the prover chooses.
-///
-/// No height makes it unsound: the verifier bounds it by [`MAX_LOG_TIMES`], and the sum of a time and a
-/// difference below that never reaches p.
-pub struct Numbers;
-
-/// The largest height of the table of numbers: longer than the longest segment.
-pub const MAX_LOG_TIMES: usize = 22;
-
-columns! {
-    /// A row is one number.
-    NumbersRow {
-        value,
-        /// How often it is looked up.
-        count,
-    }
-}
-
-chip!(
-    Numbers,
-    "numbers",
-    NumbersRow,
-    fn reads_next(&self) -> bool {
-        true
-    }
-);
-
-impl Numbers {
-    fn constrain<B: Builder>(b: &mut B, row: NumbersRow<Expr<B::Raw>>) {
-        let next = NumbersRow::next(b);
-        b.zero("the first number is 0", b.is_first() * &row.value);
-        b.zero("numbers follow each other", b.is_transition() * (next.value - &row.value - 1));
-        b.interact(Bus::Time, Times::Provide(row.count), [row.value]);
-    }
-}
-
 /// What the opcode and funct3 of a word say about its legality.
 pub struct Opcodes;
 

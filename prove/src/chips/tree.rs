@@ -64,8 +64,9 @@ impl Tree {
         super::booleans(b, &[real.clone(), row.touches[0].clone(), row.touches[1].clone()]);
         node(b, Times::Receive(real.clone()), row.level.clone(), row.index.clone(), row.pre.clone(), row.post.clone());
         let zeros = || (0..8).map(|_| Expr::zero());
+        // RISC Zero hashes the right child before the left.
         let both =
-            |left: &[Expr<B::Raw>; 8], right: &[Expr<B::Raw>; 8]| left.iter().chain(right).cloned().collect::<Vec<_>>();
+            |left: &[Expr<B::Raw>; 8], right: &[Expr<B::Raw>; 8]| right.iter().chain(left).cloned().collect::<Vec<_>>();
         permute(b, real, both(&row.left_pre, &row.right_pre), zeros(), &row.pre, &row.rest_pre);
         permute(b, real, both(&row.left_post, &row.right_post), zeros(), &row.post, &row.rest_post);
         let children = [(&row.left_pre, &row.left_post), (&row.right_pre, &row.right_post)];

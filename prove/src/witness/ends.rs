@@ -6,11 +6,11 @@ use lockstep::map::{self, Mode};
 use lockstep::mem::{PAGE_WORDS, PageNo};
 use p3_field::PrimeCharacteristicRing;
 
-use super::replay::{Access, Call, Event, Family, PageCells, Replay};
+use super::replay::{Access, Call, Event, PageCells, Replay};
 use super::rows::{self, cell, flag};
 use super::{Trace, WitnessError};
 use crate::air::F;
-use crate::chips::boundary::{BoundaryRow, Publics};
+use crate::chips::boundary::BoundaryRow;
 use crate::chips::page::{PAGE_ROWS, PageRow};
 use crate::chips::poseidon2::{self, CELLS, Poseidon2Row};
 use crate::chips::tables::{PRIVILEGED, region};
@@ -26,7 +26,7 @@ pub fn finish(segment: &Segment, mut replay: Replay<'_>) -> Result<(Claim, Vec<T
     let end = match segment.exit {
         Exit::Terminated { halt: Halt::Halted, user_exit } => End::Halt(user_exit),
         Exit::Terminated { halt: Halt::Paused, user_exit } => End::Pause(user_exit),
-        Exit::Fault(fault) => return Err(WitnessError::Uncovered { pc: fault.pc, what: "a fault" }),
+        Exit::Fault(fault) => End::Fault { cause: fault.cause.number() as u8, addr: fault.addr },
         Exit::Order | Exit::Breakpoint | Exit::Interrupted | Exit::Watch(_) => End::Continue,
     };
     // terminate is a step with a row of its own.
@@ -45,6 +45,7 @@ pub fn finish(segment: &Segment, mut replay: Replay<'_>) -> Result<(Claim, Vec<T
         pc,
         mode: mode as u8,
         steps: segment.steps.len() as u32,
+        input: replay.input.map(|word| word.old),
         output: output.map(|word| word.old),
     };
     let boundary = boundary(&claim, &replay, segment, suspend, output);
@@ -78,14 +79,11 @@ fn boundary(
     let start = &segment.before.hart;
     BoundaryRow {
         real: F::ONE,
-        publics: Publics::take(&mut claim.publics().into_iter()),
         is_continue: flag(claim.end == End::Continue),
         quotient: cell((start.pc & 0xffff) >> 2),
         hi: cell(start.pc >> 16),
         privileged: flag(region(start.pc >> 16) == PRIVILEGED),
         mode: flag(start.mode == Mode::Machine),
-        pc_t_prev: cell(replay.suspend[0].t_prev),
-        mode_t_prev: cell(replay.suspend[1].t_prev),
         pc_out: rows::write(suspend[0]),
         mode_out: rows::write(suspend[1]),
         end_quotient: cell((claim.pc & 0xffff) >> 2),
@@ -98,35 +96,45 @@ fn boundary(
 /// The tables of the chips that execute instructions.
 fn execution(replay: &Replay<'_>) -> Vec<Trace> {
     let none = Vec::new();
-    let of = |family: Family| replay.events.get(&family).unwrap_or(&none);
-    let table = |chip: AnyChip, family: Family, padding: Vec<F>, put: fn(Event, &mut Vec<F>)| {
-        Trace::of_events(chip, of(family), &padding, put)
+    let table = |chip: AnyChip, padding: Vec<F>, put: fn(Event, &mut Vec<F>)| {
+        Trace::of_events(chip, replay.events.get(&chip).unwrap_or(&none), &padding, put)
     };
     let (terminates, ios): (Vec<Call>, Vec<Call>) =
         replay.calls.iter().copied().partition(|call| call.a7.old == lockstep::ecall::TERMINATE);
-    vec![
-        table(AnyChip::Add, Family::Add, Vec::new(), |event, row| rows::add(event).put(row)),
-        table(AnyChip::AddImmediate, Family::AddImmediate, Vec::new(), |event, row| {
-            rows::add_immediate(event).put(row)
+    [
+        table(AnyChip::Add, Vec::new(), |event, row| rows::add(event).put(row)),
+        table(AnyChip::AddImmediate, Vec::new(), |event, row| rows::add_immediate(event).put(row)),
+        table(AnyChip::Bitwise, Vec::new(), |event, row| rows::bitwise(event).put(row)),
+        table(AnyChip::Less, Vec::new(), |event, row| rows::less(event).put(row)),
+        table(AnyChip::Shift, padding(|row| rows::shift_padding().put(row)), |event, row| rows::shift(event).put(row)),
+        table(AnyChip::Branch, Vec::new(), |event, row| rows::branch(event).put(row)),
+        table(AnyChip::Constant, Vec::new(), |event, row| rows::constant(event).put(row)),
+        table(AnyChip::Jalr, Vec::new(), |event, row| rows::jalr(event).put(row)),
+        table(AnyChip::Load, Vec::new(), |event, row| rows::load(event).put(row)),
+        table(AnyChip::Store, Vec::new(), |event, row| rows::store(event).put(row)),
+        table(AnyChip::Mul, Vec::new(), |event, row| rows::mul(event).put(row)),
+        table(AnyChip::Div, Vec::new(), |event, row| rows::div(event).put(row)),
+        table(AnyChip::Fence, Vec::new(), |event, row| rows::fence(event).put(row)),
+        table(AnyChip::Mret, Vec::new(), |event, row| rows::mret(event).put(row)),
+        table(AnyChip::Dispatch, Vec::new(), |event, row| rows::dispatch(event).put(row)),
+        table(AnyChip::Misjump, Vec::new(), |event, row| rows::misjump(event).put(row)),
+        table(AnyChip::Forbidden, Vec::new(), |event, row| rows::forbidden(event).put(row)),
+        table(AnyChip::Refused, Vec::new(), |event, row| rows::refused(event).put(row)),
+        Trace::of_events(AnyChip::Unfetchable, &replay.unfetchable, &[], |fetch, row| {
+            rows::unfetchable(fetch).put(row)
         }),
-        table(AnyChip::Bitwise, Family::Bitwise, Vec::new(), |event, row| rows::bitwise(event).put(row)),
-        table(AnyChip::Less, Family::Less, Vec::new(), |event, row| rows::less(event).put(row)),
-        table(AnyChip::Shift, Family::Shift, padding(|row| rows::shift_padding().put(row)), |event, row| {
-            rows::shift(event).put(row)
-        }),
-        table(AnyChip::Branch, Family::Branch, Vec::new(), |event, row| rows::branch(event).put(row)),
-        table(AnyChip::Constant, Family::Constant, Vec::new(), |event, row| rows::constant(event).put(row)),
-        table(AnyChip::Jalr, Family::Jalr, Vec::new(), |event, row| rows::jalr(event).put(row)),
-        table(AnyChip::Load, Family::Load, Vec::new(), |event, row| rows::load(event).put(row)),
-        table(AnyChip::Store, Family::Store, Vec::new(), |event, row| rows::store(event).put(row)),
-        table(AnyChip::Mul, Family::Mul, Vec::new(), |event, row| rows::mul(event).put(row)),
-        table(AnyChip::Div, Family::Div, Vec::new(), |event, row| rows::div(event).put(row)),
-        table(AnyChip::Fence, Family::Fence, Vec::new(), |event, row| rows::fence(event).put(row)),
-        table(AnyChip::Mret, Family::Mret, Vec::new(), |event, row| rows::mret(event).put(row)),
-        table(AnyChip::Dispatch, Family::Dispatch, Vec::new(), |event, row| rows::dispatch(event).put(row)),
+        Trace::of_events(
+            AnyChip::Illegal,
+            &replay.illegal,
+            &padding(|row| rows::illegal_padding().put(row)),
+            |illegal, row| rows::illegal(illegal).put(row),
+        ),
+        Trace::of_events(AnyChip::Declined, &replay.declined, &[], |declined, row| rows::declined(declined).put(row)),
+        Trace::of_events(AnyChip::Trap, &replay.taken, &[], |taken, row| rows::trap(taken).put(row)),
         Trace::of_events(AnyChip::Terminate, &terminates, &[], |call, row| rows::terminate(call).put(row)),
         Trace::of_events(AnyChip::Io, &ios, &[], |call, row| rows::io(call).put(row)),
         Trace::of_events(AnyChip::Fill, &replay.filled, &[], |filled, row| rows::fill(filled).put(row)),
+        Trace::of_events(AnyChip::Refresh, &replay.refreshed, &[], |refreshed, row| rows::refresh(refreshed).put(row)),
         Trace::of_events(
             AnyChip::Decode,
             &replay.decoded,
@@ -136,6 +144,7 @@ fn execution(replay: &Replay<'_>) -> Vec<Trace> {
             },
         ),
     ]
+    .concat()
 }
 
 fn padding(put: impl FnOnce(&mut Vec<F>)) -> Vec<F> {
@@ -213,8 +222,8 @@ fn tree_row(
 ) -> TreeRow<F> {
     let child = |tree: &PageTree, side: u32| tree.node(level + 1, 2 * index + side);
     let [(left_pre, right_pre), (left_post, right_post)] = trees.map(|tree| (child(tree, 0), child(tree, 1)));
-    let pre = permutations.permute(input(left_pre, right_pre, [F::ZERO; 8]));
-    let post = permutations.permute(input(left_post, right_post, [F::ZERO; 8]));
+    let pre = permutations.permute(input(left_pre, right_pre));
+    let post = permutations.permute(input(left_post, right_post));
     TreeRow {
         real: F::ONE,
         level: cell(level),

@@ -8,20 +8,26 @@ mod ends;
 mod replay;
 mod rows;
 mod tally;
+mod traps;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use lockstep::isa::decode;
 use p3_field::PrimeCharacteristicRing;
 use rayon::prelude::*;
 
 use crate::air::{Chip, F};
 use crate::claim::Claim;
-use crate::config::MIN_LOG_ROWS;
+use crate::config::{MAX_TABLES, MIN_LOG_ROWS};
 use crate::machine::AnyChip;
 use crate::segment::Segment;
 
 /// Rows that one task fills.
 const TASK_ROWS: usize = 1 << 12;
+
+/// The least rows of a table that is followed by another of its chip: each table makes the receipt some 50 kB longer.
+const SPLIT_ROWS: usize = 1 << 14;
 
 /// The table of one chip.
 #[derive(Clone)]
@@ -65,10 +71,25 @@ impl Trace {
         Trace { chip, width, used, cells }
     }
 
-    /// A table with a row for each event, filled up with `padding`; an empty padding is zeros.
-    fn of_events<E: Copy + Sync>(chip: AnyChip, events: &[E], padding: &[F], put: fn(E, &mut Vec<F>)) -> Trace {
+    /// Tables with a row for each event, filled up with `padding`; an empty padding is zeros.
+    fn of_events<E: Copy + Sync>(chip: AnyChip, events: &[E], padding: &[F], put: fn(E, &mut Vec<F>)) -> Vec<Trace> {
+        let mut rest = events;
+        let part = |height: usize| {
+            let (now, later) = rest.split_at(rest.len().min(height));
+            rest = later;
+            Trace::part_of_events(chip, now, height, padding, put)
+        };
+        heights(events.len()).into_iter().map(part).collect()
+    }
+
+    fn part_of_events<E: Copy + Sync>(
+        chip: AnyChip,
+        events: &[E],
+        height: usize,
+        padding: &[F],
+        put: fn(E, &mut Vec<F>),
+    ) -> Trace {
         let (width, used) = (chip.width(), events.len());
-        let height = events.len().next_power_of_two().max(1 << MIN_LOG_ROWS);
         let mut cells = vec![F::ZERO; height * width];
         let (real, rest) = cells.split_at_mut(events.len() * width);
         real.par_chunks_mut(TASK_ROWS * width).zip(events.par_chunks(TASK_ROWS)).for_each(|(cells, events)| {
@@ -83,6 +104,31 @@ impl Trace {
             rest.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(padding));
         }
         Trace { chip, width, used, cells }
+    }
+}
+
+/// The heights of the tables of each chip that executes instructions of `segment`, before its witness is made.
+pub fn heights_of(segment: &Segment) -> Vec<(AnyChip, usize)> {
+    let mut rows = BTreeMap::<AnyChip, usize>::new();
+    for insn in segment.steps.iter().filter_map(|step| decode(step.insn)) {
+        *rows.entry(replay::chip_of(insn.op)).or_default() += 1;
+    }
+    rows.into_iter().flat_map(|(chip, rows)| heights(rows).into_iter().map(move |height| (chip, height))).collect()
+}
+
+/// The heights of the tables that `rows` rows make: one, or a few if much padding is saved.
+fn heights(rows: usize) -> Vec<usize> {
+    let (mut heights, mut rest) = (Vec::new(), rows);
+    loop {
+        let whole = rest.next_power_of_two().max(1 << MIN_LOG_ROWS);
+        let half = whole / 2;
+        let is_split = heights.len() + 1 < MAX_TABLES && half >= SPLIT_ROWS && (rest - half).next_power_of_two() < half;
+        if !is_split {
+            heights.push(whole);
+            return heights;
+        }
+        heights.push(half);
+        rest -= half;
     }
 }
 
@@ -143,9 +189,36 @@ impl Witness {
     pub fn of(segment: &Segment) -> Result<Witness, WitnessError> {
         let mut replay = replay::Replay::new(segment)?;
         replay.run(segment)?;
-        let (claim, mut traces) = ends::finish(segment, replay)?;
-        tally::fill_tables(&mut traces, &claim.publics())?;
-        traces.sort_by_key(|trace| trace.chip);
-        Ok(Witness { claim, traces })
+        let (claim, traces) = ends::finish(segment, replay)?;
+        Witness { claim, traces }.counted()
+    }
+
+    /// The witness with the tables that answer its lookups: what a prover does who has changed rows.
+    ///
+    /// # Errors
+    /// [`WitnessError::Lookup`] for a value that no table lists.
+    pub fn counted(mut self) -> Result<Witness, WitnessError> {
+        self.traces.retain(|trace| ![AnyChip::Halves, AnyChip::Opcodes].contains(&trace.chip));
+        tally::fill_tables(&mut self.traces, &self.claim.publics())?;
+        self.traces.sort_by_key(|trace| trace.chip);
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_split_where_padding_is_saved() {
+        let k = 1 << 10;
+        assert_eq!(heights(0), [4]);
+        assert_eq!(heights(5 * k), [8 * k]);
+        assert_eq!(heights(32 * k), [32 * k]);
+        assert_eq!(heights(31 * k), [32 * k]);
+        assert_eq!(heights(40 * k), [32 * k, 8 * k]);
+        assert_eq!(heights(54 * k), [64 * k]);
+        assert_eq!(heights(150 * k), [128 * k, 16 * k, 8 * k]);
+        assert_eq!(heights(128 * k + 20 * k), [128 * k, 16 * k, 4 * k]);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lockstep::ecall::replay::Answer;
 use lockstep::ecall::{READ, TERMINATE, WRITE};
+use lockstep::exec::Exit;
 use lockstep::hart::Machine;
 use lockstep::isa::{Class, Format, Insn, Op, Reg, decode};
 use lockstep::map::{self, Mode};
@@ -13,6 +14,7 @@ use lockstep::trap::Cause;
 
 use super::WitnessError;
 use crate::chips::step::{FILE_WORDS, LOAD, RD, RS1, RS2, SINK_OFFSET, SLOTS, USER_FILE, ZERO_OFFSET};
+use crate::machine::AnyChip;
 use crate::segment::{MAX_STEPS, Segment};
 
 /// An access to a cell: what it held, what it holds then, and the time of the access before.
@@ -63,6 +65,15 @@ pub struct Filled {
     pub access: Access,
 }
 
+/// A cell whose time moves on (`chips/refresh.rs`).
+#[derive(Clone, Copy, Debug)]
+pub struct Refreshed {
+    pub waddr: u32,
+    pub value: u32,
+    pub t_prev: u32,
+    pub t: u32,
+}
+
 /// A decoded word.
 #[derive(Clone, Copy, Debug)]
 pub struct Decoded {
@@ -72,6 +83,49 @@ pub struct Decoded {
     pub count: u32,
     pub tag: u32,
     pub t_prev: u32,
+    /// For a jump or branch that raises.
+    pub raises: bool,
+}
+
+/// A word that is no instruction.
+#[derive(Clone, Copy, Debug)]
+pub struct Illegal {
+    pub ts: u32,
+    pub decoded: Decoded,
+}
+
+/// A fetch that is forbidden.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfetchable {
+    pub ts: u32,
+    pub pc: u32,
+    pub mode: Mode,
+    /// Execution went on behind the last word of memory.
+    pub wraps: bool,
+}
+
+/// A machine ECALL that is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Declined {
+    pub event: Event,
+    pub a7: Access,
+    pub a0: Access,
+    pub a1: Access,
+    pub a2: Access,
+}
+
+/// A trap, and what came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    pub ts: u32,
+    pub pc: u32,
+    pub mode: Mode,
+    pub cause: Cause,
+    pub addr: u32,
+    /// The trap vector, in user mode.
+    pub vector: Access,
+    /// MEPC, if a kernel takes the trap.
+    pub mepc: Access,
 }
 
 /// A page of the segment.
@@ -96,54 +150,40 @@ pub struct Replay<'a> {
     pub pages: Vec<PageCells>,
     /// The times of the cells that stand for x0, of user and of machine mode.
     pub zero_times: [u32; 2],
-    pub events: BTreeMap<Family, Vec<Event>>,
+    pub events: BTreeMap<AnyChip, Vec<Event>>,
     pub calls: Vec<Call>,
     pub filled: Vec<Filled>,
-    statics: HashMap<(u32, Mode), usize>,
+    pub refreshed: Vec<Refreshed>,
+    pub illegal: Vec<Illegal>,
+    pub unfetchable: Vec<Unfetchable>,
+    pub declined: Vec<Declined>,
+    pub taken: Vec<Taken>,
+    statics: HashMap<(u32, Mode, bool), usize>,
     pub decoded: Vec<Decoded>,
     pub ts: u32,
-    /// The accesses of the resume to the suspend words.
-    pub suspend: [Access; 2],
+    /// Whether the step before was in the last word of memory.
+    pub came_from_the_end: bool,
+    /// The input digest, before the first step.
+    pub input: [Access; map::DIGEST_WORDS],
 }
 
-/// The chips that instructions go to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    Add,
-    AddImmediate,
-    Bitwise,
-    Less,
-    Shift,
-    Branch,
-    Constant,
-    Jalr,
-    Load,
-    Store,
-    Mul,
-    Div,
-    Fence,
-    Mret,
-    Dispatch,
-}
-
-impl Family {
-    fn of(op: Op) -> Family {
-        match (op.class(), op) {
-            (Class::Alu, Op::Add | Op::Sub) => Family::Add,
-            (Class::Alu, Op::Addi) => Family::AddImmediate,
-            (Class::Alu, _) => Family::Bitwise,
-            (Class::Less, _) => Family::Less,
-            (Class::Shift, _) => Family::Shift,
-            (Class::Branch, _) => Family::Branch,
-            (Class::Jump, Op::Jalr) => Family::Jalr,
-            (Class::Jump | Class::Upper, _) => Family::Constant,
-            (Class::Load, _) => Family::Load,
-            (Class::Store, _) => Family::Store,
-            (Class::Mul, _) => Family::Mul,
-            (Class::Div, _) => Family::Div,
-            (Class::System, Op::Mret) => Family::Mret,
-            (Class::System, _) => Family::Fence,
-        }
+/// The chip of an instruction that does not raise, ecall aside.
+pub fn chip_of(op: Op) -> AnyChip {
+    match (op.class(), op) {
+        (Class::Alu, Op::Add | Op::Sub) => AnyChip::Add,
+        (Class::Alu, Op::Addi) => AnyChip::AddImmediate,
+        (Class::Alu, _) => AnyChip::Bitwise,
+        (Class::Less, _) => AnyChip::Less,
+        (Class::Shift, _) => AnyChip::Shift,
+        (Class::Branch, _) => AnyChip::Branch,
+        (Class::Jump, Op::Jalr) => AnyChip::Jalr,
+        (Class::Jump | Class::Upper, _) => AnyChip::Constant,
+        (Class::Load, _) => AnyChip::Load,
+        (Class::Store, _) => AnyChip::Store,
+        (Class::Mul, _) => AnyChip::Mul,
+        (Class::Div, _) => AnyChip::Div,
+        (Class::System, Op::Mret) => AnyChip::Mret,
+        (Class::System, _) => AnyChip::Fence,
     }
 }
 
@@ -175,6 +215,9 @@ pub fn operands(format: Format) -> [bool; 3] {
 
 const WORDS: u32 = PAGE_WORDS as u32;
 
+/// The longest time between two accesses to a cell that an access itself shows.
+const LONGEST_GAP: u32 = 1 << 16;
+
 /// The time of the accesses before the first step.
 const RESUME: u32 = 1;
 
@@ -198,19 +241,29 @@ impl<'a> Replay<'a> {
             events: BTreeMap::new(),
             calls: Vec::new(),
             filled: Vec::new(),
+            refreshed: Vec::new(),
+            illegal: Vec::new(),
+            unfetchable: Vec::new(),
+            declined: Vec::new(),
+            taken: Vec::new(),
             statics: HashMap::new(),
             decoded: Vec::new(),
             ts: SLOTS,
-            suspend: [Access::default(); 2],
+            came_from_the_end: false,
+            input: [Access::default(); map::DIGEST_WORDS],
         }
     }
 
     /// Walks through the steps.
     pub fn run(&mut self, segment: &'a Segment) -> Result<(), WitnessError> {
         loop {
-            self.suspend = [map::SUSPEND_PC, map::SUSPEND_MODE].map(|addr| self.read(addr >> 2, RESUME));
+            self.resume();
             for step in &segment.steps {
                 self.step(step, segment)?;
+                self.ts += SLOTS;
+            }
+            if let Exit::Fault(fault) = segment.exit {
+                self.fault(fault)?;
                 self.ts += SLOTS;
             }
             if self.filled_code.is_empty() {
@@ -220,6 +273,14 @@ impl<'a> Replay<'a> {
             let code = self.code.difference(&self.filled_code).copied().collect();
             *self = Replay::with_code(segment, code);
         }
+    }
+
+    /// The accesses before the first step.
+    fn resume(&mut self) {
+        for addr in [map::SUSPEND_PC, map::SUSPEND_MODE] {
+            self.read(addr >> 2, RESUME);
+        }
+        self.input = std::array::from_fn(|i| self.read((map::INPUT_DIGEST >> 2) + i as u32, RESUME));
     }
 
     fn page(&mut self, number: u32) -> &mut PageCells {
@@ -238,12 +299,22 @@ impl<'a> Replay<'a> {
         if waddr >= 1 << 30 {
             let mode = usize::from(waddr == 1 << 30);
             let t_prev = std::mem::replace(&mut self.zero_times[mode], t);
-            return Access { old: 0, new: 0, t_prev };
+            return Access { old: 0, new: 0, t_prev: self.refresh(waddr, 0, t_prev, t) };
         }
         let page = self.page(waddr / WORDS);
         let i = (waddr % WORDS) as usize;
         let t_prev = std::mem::replace(&mut page.time[i], t);
-        Access { old: page.now[i], new: page.now[i], t_prev }
+        let value = page.now[i];
+        Access { old: value, new: value, t_prev: self.refresh(waddr, value, t_prev, t) }
+    }
+
+    /// The time of the access before one at `t`, if the last was at `t_prev`: moved on if that is long ago.
+    fn refresh(&mut self, waddr: u32, value: u32, t_prev: u32, t: u32) -> u32 {
+        if t - t_prev <= LONGEST_GAP {
+            return t_prev;
+        }
+        self.refreshed.push(Refreshed { waddr, value, t_prev, t: t - 1 });
+        t - 1
     }
 
     /// Replaces the word `waddr` by `new` at time `t`.
@@ -267,63 +338,75 @@ impl<'a> Replay<'a> {
     }
 
     fn step(&mut self, step: &Retired, segment: &Segment) -> Result<(), WitnessError> {
-        let uncovered = |what| Err(WitnessError::Uncovered { pc: step.pc, what });
-        let is_dispatch = step.trap == Some(Cause::UserEcall);
-        if step.trap.is_some() && !is_dispatch {
-            return uncovered("a fault that enters the kernel");
+        let is_dispatch =
+            step.trap == Some(Cause::UserEcall) && map::is_valid_vector(self.peek(map::ECALL_VECTOR >> 2));
+        if let Some(cause) = step.trap.filter(|_| !is_dispatch) {
+            return self.trap(cause, step.pc, step.mode);
         }
-        let Some(insn) = decode(step.insn) else {
-            return uncovered("an illegal instruction");
-        };
-        let tag = self.fetch(step.pc, step.mode, step.insn);
-        let event = Event {
-            ts: self.ts,
-            pc: step.pc,
-            mode: step.mode,
-            tag,
-            insn,
-            rs1: Access::default(),
-            rs2: Access::default(),
-            rd: Access::default(),
-            mem: Access::default(),
-            from_code: false,
-            next_pc: step.next_pc,
-        };
+        let insn = decode(step.insn).expect("a word that was executed is an instruction");
+        if step.pc == LAST_WORD && insn.op.class() == Class::Jump {
+            return Err(WitnessError::Uncovered { pc: step.pc, what: "a jump with a link in the last word of memory" });
+        }
+        self.came_from_the_end = goes_on_behind_the_end(step, &insn);
+        let event = self.event(step.pc, step.mode, insn, false, step.next_pc);
         if is_dispatch {
             let vector = self.read(map::ECALL_VECTOR >> 2, self.ts + LOAD);
-            if vector.old != step.next_pc {
-                return uncovered("an ecall that enters the kernel by the trap vector");
-            }
             let rd = self.write(map::MEPC >> 2, step.pc, self.ts + RD);
             let event = Event { mem: vector, rd, ..event };
-            self.events.entry(Family::Dispatch).or_default().push(event);
+            self.push(AnyChip::Dispatch, event);
             return Ok(());
         }
         if insn.op == Op::Ecall {
             return self.call(event, step, segment);
         }
         let event = self.operate(event, step);
-        self.events.entry(Family::of(insn.op)).or_default().push(event);
+        self.push(chip_of(insn.op), event);
         Ok(())
     }
 
+    pub(super) fn push(&mut self, chip: AnyChip, event: Event) {
+        self.events.entry(chip).or_default().push(event);
+    }
+
+    /// The step at `pc` before its accesses, and the fetch of its instruction.
+    pub(super) fn event(&mut self, pc: u32, mode: Mode, insn: Insn, raises: bool, next_pc: u32) -> Event {
+        let tag = self.fetch(pc, mode, raises);
+        let none = Access::default();
+        let (rs1, rs2, rd, mem) = (none, none, none, none);
+        Event { ts: self.ts, pc, mode, tag, insn, rs1, rs2, rd, mem, from_code: false, next_pc }
+    }
+
     /// Fetches the instruction at `pc`; returns its tag.
-    fn fetch(&mut self, pc: u32, mode: Mode, word: u32) -> u32 {
+    fn fetch(&mut self, pc: u32, mode: Mode, raises: bool) -> u32 {
         let waddr = pc >> 2;
-        if !self.is_code(waddr) {
-            let (tag, Access { t_prev, .. }) = (self.ts, self.read(waddr, self.ts));
-            self.decoded.push(Decoded { pc, mode, word, count: 1, tag, t_prev });
-            return tag;
+        if self.is_code(waddr)
+            && let Some(&place) = self.statics.get(&(pc, mode, raises))
+        {
+            self.decoded[place].count += 1;
+            return 0;
         }
-        match self.statics.get(&(pc, mode)) {
-            Some(&place) => self.decoded[place].count += 1,
-            None => {
-                self.take_code(waddr);
-                self.statics.insert((pc, mode), self.decoded.len());
-                self.decoded.push(Decoded { pc, mode, word, count: 1, tag: 0, t_prev: 0 });
-            }
+        let decoded = self.take_word(pc, mode, raises);
+        if decoded.tag == 0 {
+            self.statics.insert((pc, mode, raises), self.decoded.len());
         }
-        0
+        self.decoded.push(decoded);
+        decoded.tag
+    }
+
+    /// The word at `pc`, taken from its page for a row of its own.
+    pub(super) fn take_word(&mut self, pc: u32, mode: Mode, raises: bool) -> Decoded {
+        let waddr = pc >> 2;
+        if self.is_code(waddr) {
+            let word = self.take_code(waddr).old;
+            return Decoded { pc, mode, word, count: 1, tag: 0, t_prev: 0, raises };
+        }
+        let Access { old: word, t_prev, .. } = self.read(waddr, self.ts);
+        Decoded { pc, mode, word, count: 1, tag: self.ts, t_prev, raises }
+    }
+
+    /// The word `waddr` as it is, without an access.
+    pub(super) fn peek(&mut self, waddr: u32) -> u32 {
+        self.page(waddr / WORDS).now[(waddr % WORDS) as usize]
     }
 
     fn operate(&mut self, mut event: Event, step: &Retired) -> Event {
@@ -418,9 +501,38 @@ fn merge(word: u32, addr: u32, mask: u8, data: u32) -> u32 {
     (word & !(bits << shift)) | ((data & bits) << shift)
 }
 
+/// Whether execution goes on at 0 because the step was in the last word of memory, and not by a jump.
+fn goes_on_behind_the_end(step: &Retired, insn: &Insn) -> bool {
+    let is_behind = match insn.op.class() {
+        Class::Jump => false,
+        Class::Branch => !is_taken(insn.op, step.rs1.map_or(0, |x| x.value), step.rs2.map_or(0, |y| y.value)),
+        _ => true,
+    };
+    step.next_pc == 0 && (insn.op == Op::Mret || step.pc == LAST_WORD) && is_behind
+}
+
+/// The address of the last word of memory.
+const LAST_WORD: u32 = u32::MAX - 3;
+
+/// Whether the comparison of branch `op` holds.
+pub fn is_taken(op: Op, x: u32, y: u32) -> bool {
+    match op {
+        Op::Beq => x == y,
+        Op::Bne => x != y,
+        Op::Blt => (x as i32) < y as i32,
+        Op::Bge => x as i32 >= y as i32,
+        Op::Bltu => x < y,
+        _ => x >= y,
+    }
+}
+
 /// The pages that the segment executes and does not write; the register page is data at all times.
 fn code_pages(segment: &Segment) -> HashSet<u32> {
     let mut executed: HashSet<u32> = segment.steps.iter().map(|step| PageNo::of(step.pc).0).collect();
+    executed.extend(match segment.exit {
+        Exit::Fault(fault) => Some(PageNo::of(fault.pc).0),
+        _ => None,
+    });
     let stored = segment.steps.iter().filter_map(|step| step.mem).filter(|mem| mem.wmask != 0);
     stored.for_each(|mem| {
         executed.remove(&PageNo::of(mem.addr).0);

@@ -1,27 +1,37 @@
 //! From steps to rows: one function a chip.
 
+use lockstep::ecall::{BIGINT, MAX_IO_BYTES, READ, TERMINATE, WRITE};
 use lockstep::isa::{Class, Op, decode};
-use lockstep::map::Mode;
+use lockstep::map::{KERNEL_START, Mode, SYSTEM_START, USER_START};
 use p3_field::{Field, PrimeCharacteristicRing};
 
-use super::replay::{Access, Call, Decoded, Event, Filled, destination_offset, source_offset};
+use super::replay::{
+    Access, Call, Declined, Decoded, Event, Filled, Illegal, Refreshed, Taken, Unfetchable, destination_offset,
+    is_taken, operands, source_offset,
+};
 use crate::air::F;
 use crate::chips::add::{AddImmediateRow, AddRow};
 use crate::chips::bitwise::BitwiseRow;
-use crate::chips::branch::BranchRow;
+use crate::chips::branch::{BranchRow, Condition};
 use crate::chips::constant::ConstantRow;
 use crate::chips::decode::{DecodeRow, MISALIGNED, OPS};
 use crate::chips::div::DivRow;
 use crate::chips::ecall::{FillRow, IoRow, TerminateRow};
+use crate::chips::fetch::{Fetch, IllegalRow, UnfetchableRow};
+use crate::chips::forbidden::ForbiddenRow;
 use crate::chips::jalr::JalrRow;
 use crate::chips::less::{Compare, LessRow};
 use crate::chips::load::{Address, LoadRow};
+use crate::chips::misjump::MisjumpRow;
 use crate::chips::mul::MulRow;
+use crate::chips::refresh::RefreshRow;
+use crate::chips::refused::{DeclinedRow, RefusedRow};
 use crate::chips::shift::ShiftRow;
 use crate::chips::step::{Read, Step, Write};
 use crate::chips::store::StoreRow;
 use crate::chips::system::{DispatchRow, FenceRow, MretRow};
-use crate::chips::tables::{PRIVILEGED, region};
+use crate::chips::tables::{self, INVALID, PRIVILEGED, USER, kind, region};
+use crate::chips::trap::{TrapRow, Vector};
 
 /// A number below p as a cell.
 pub fn cell(value: u32) -> F {
@@ -88,7 +98,7 @@ fn is_any(event: &Event, ops: &[Op]) -> F {
 
 /// Whether the second operand is the immediate, its register's offset, its value and its access's time.
 fn second(event: &Event) -> (F, F, u32, F) {
-    let [_, _, has_rs2] = super::replay::operands(event.insn.op.format());
+    let [_, _, has_rs2] = operands(event.insn.op.format());
     if has_rs2 {
         (F::ZERO, rs2(event), event.rs2.old, cell(event.rs2.t_prev))
     } else {
@@ -225,34 +235,33 @@ pub fn shift_padding() -> ShiftRow<F> {
     ShiftRow { power: F::ONE, ..ShiftRow::default() }
 }
 
-pub fn branch(event: Event) -> BranchRow<F> {
+fn condition(event: &Event) -> Condition<F> {
     let (x, y) = (event.rs1.old, event.rs2.old);
     let is_signed = [Op::Blt, Op::Bge].contains(&event.insn.op);
     let compare = compare(x, y, is_signed);
-    let target = event.pc.wrapping_add(event.insn.imm as u32);
-    let is_taken = match event.insn.op {
-        Op::Beq => x == y,
-        Op::Bne => x != y,
-        Op::Blt | Op::Bltu => compare.is_less == F::ONE,
-        _ => compare.is_less == F::ZERO,
-    };
+    Condition {
+        is_beq: is(event, Op::Beq),
+        is_bne: is(event, Op::Bne),
+        is_blt: is(event, Op::Blt),
+        is_bge: is(event, Op::Bge),
+        is_bltu: is(event, Op::Bltu),
+        is_bgeu: is(event, Op::Bgeu),
+        is_equal: flag(x == y),
+        inverse: inverse(compare.difference[0] + compare.difference[1]),
+        compare,
+        is_taken: flag(is_taken(event.insn.op, x, y)),
+    }
+}
+
+pub fn branch(event: Event) -> BranchRow<F> {
     BranchRow {
         step: step(&event),
-        is_beq: is(&event, Op::Beq),
-        is_bne: is(&event, Op::Bne),
-        is_blt: is(&event, Op::Blt),
-        is_bge: is(&event, Op::Bge),
-        is_bltu: is(&event, Op::Bltu),
-        is_bgeu: is(&event, Op::Bgeu),
         rs1: rs1(&event),
         rs2: rs2(&event),
         b: read(event.rs1),
         c: read(event.rs2),
-        is_equal: flag(x == y),
-        inverse: inverse(compare.difference[0] + compare.difference[1]),
-        compare,
-        target: target_cell(target),
-        is_taken: flag(is_taken),
+        condition: condition(&event),
+        target: target_cell(event.pc.wrapping_add(event.insn.imm as u32)),
     }
 }
 
@@ -268,7 +277,7 @@ pub fn constant(event: Event) -> ConstantRow<F> {
         is_jal: is(&event, Op::Jal),
         rd: rd(&event),
         value: halves(event.rd.new),
-        target: cell(event.next_pc >> 2),
+        target: if event.insn.op == Op::Jal { cell(event.next_pc >> 2) } else { cell((event.pc >> 2) + 1) },
         write: write(event.rd),
     }
 }
@@ -553,6 +562,18 @@ pub fn fill(filled: Filled) -> FillRow<F> {
     }
 }
 
+pub fn refresh(refreshed: Refreshed) -> RefreshRow<F> {
+    let Refreshed { waddr, value, t_prev, t } = refreshed;
+    RefreshRow {
+        real: F::ONE,
+        waddr: cell(waddr),
+        value: halves(value),
+        t_prev: cell(t_prev),
+        t: halves(t),
+        gap: halves(t - t_prev - 1),
+    }
+}
+
 /// What fills up the decoder: no operation, of a word 0.
 pub fn decode_padding() -> DecodeRow<F> {
     DecodeRow { is_zero: [F::ONE; 3], ..blank_decode() }
@@ -562,8 +583,22 @@ fn blank_decode() -> DecodeRow<F> {
     DecodeRow::take(&mut std::iter::repeat(F::ZERO))
 }
 
+fn fetch(decoded: Decoded) -> Fetch<F> {
+    let Decoded { pc, mode, word, tag, t_prev, .. } = decoded;
+    Fetch {
+        is_dynamic: flag(tag != 0),
+        tag: cell(tag),
+        t_prev: cell(t_prev),
+        mode: cell(mode as u32),
+        pc_quotient: cell((pc & 0xffff) >> 2),
+        pc_hi: cell(pc >> 16),
+        privileged: is_privileged(pc >> 16),
+        bit: std::array::from_fn(|i| cell(word >> i & 1)),
+    }
+}
+
 pub fn decoded(decoded: Decoded) -> DecodeRow<F> {
-    let Decoded { pc, mode, word, count, tag, t_prev } = decoded;
+    let Decoded { pc, word, count, raises, .. } = decoded;
     let insn = decode(word).expect("a word that executed is an instruction");
     let imm = insn.imm as u32;
     let is_relative = matches!(insn.op.class(), Class::Branch) || [Op::Auipc, Op::Jal].contains(&insn.op);
@@ -572,9 +607,11 @@ pub fn decoded(decoded: Decoded) -> DecodeRow<F> {
     let is_link = [Op::Jal, Op::Jalr].contains(&insn.op);
     let link = if is_link { pc.wrapping_add(4) } else { 0 };
     let value = match insn.op.class() {
+        Class::Branch if raises => sum,
         Class::Branch | Class::System => 0,
         _ => match insn.op {
             Op::Auipc => sum,
+            Op::Jal if raises => sum,
             Op::Jal => link,
             _ => imm,
         },
@@ -590,14 +627,8 @@ pub fn decoded(decoded: Decoded) -> DecodeRow<F> {
     op[insn.op as usize] = F::ONE;
     DecodeRow {
         count: cell(count),
-        is_dynamic: flag(tag != 0),
-        tag: cell(tag),
-        t_prev: cell(t_prev),
-        mode: cell(u32::from(mode == Mode::Machine)),
-        pc_quotient: cell((pc & 0xffff) >> 2),
-        pc_hi: cell(pc >> 16),
-        privileged: is_privileged(pc >> 16),
-        bit: std::array::from_fn(|i| cell(word >> i & 1)),
+        fetch: fetch(decoded),
+        raises: flag(raises),
         op,
         is_zero: fields.map(|field| flag(field == 0)),
         inverse: fields.map(|field| inverse(cell(field))),
@@ -609,5 +640,223 @@ pub fn decoded(decoded: Decoded) -> DecodeRow<F> {
         link_hi: cell(link >> 16),
         value: halves(value),
         target,
+    }
+}
+
+pub fn unfetchable(fetch: Unfetchable) -> UnfetchableRow<F> {
+    let Unfetchable { ts, pc, mode, wraps } = fetch;
+    UnfetchableRow {
+        real: F::ONE,
+        ts: cell(ts),
+        mode: cell(mode as u32),
+        quotient: cell((pc & 0xffff) >> 2),
+        hi: cell(pc >> 16),
+        wraps: flag(wraps),
+        is_invalid: flag(region(pc >> 16) == INVALID),
+    }
+}
+
+pub fn illegal(illegal: Illegal) -> IllegalRow<F> {
+    let word = illegal.decoded.word;
+    let kind = kind((word & 0x7f) | (word >> 12 & 7) << 7);
+    let is_kind = |other: u32| flag(kind == other);
+    let row = IllegalRow {
+        ts: cell(illegal.ts),
+        fetch: fetch(illegal.decoded),
+        is_unknown: is_kind(tables::ILLEGAL),
+        is_funct7_0: is_kind(tables::FUNCT7_0),
+        is_funct7_0_32: is_kind(tables::FUNCT7_0_32),
+        is_funct7_0_1: is_kind(tables::FUNCT7_0_1),
+        is_funct7_0_1_32: is_kind(tables::FUNCT7_0_1_32),
+        is_system: is_kind(tables::SYSTEM),
+        ..distances(word)
+    };
+    let distance = match kind {
+        tables::FUNCT7_0 => cell(word >> 25),
+        tables::FUNCT7_0_32 => row.from_0_32,
+        tables::FUNCT7_0_1 => row.from_0_1,
+        tables::FUNCT7_0_1_32 => row.from_0_1_32,
+        tables::SYSTEM => row.from_mret,
+        _ => F::ZERO,
+    };
+    IllegalRow { distance, inverse: inverse(distance), ..row }
+}
+
+/// How far `word` is from the words that are legal.
+fn distances(word: u32) -> IllegalRow<F> {
+    let (funct7, rest) = (cell(word >> 25), cell(word >> 7));
+    let from_ebreak = rest * (rest - cell(0x0010_0073 >> 7));
+    IllegalRow {
+        from_0_1: funct7 * (funct7 - F::ONE),
+        from_0_32: funct7 * (funct7 - cell(32)),
+        from_0_1_32: funct7 * (funct7 - F::ONE) * (funct7 - cell(32)),
+        from_ebreak,
+        from_mret: from_ebreak * (rest - cell(0x3020_0073 >> 7)),
+        ..illegal_padding()
+    }
+}
+
+/// What fills up the chip of illegal words.
+pub fn illegal_padding() -> IllegalRow<F> {
+    IllegalRow::take(&mut std::iter::repeat(F::ZERO))
+}
+
+pub fn misjump(event: Event) -> MisjumpRow<F> {
+    let (op, imm) = (event.insn.op, event.insn.imm as u32);
+    let [has_rd, has_rs1, has_rs2] = operands(op.format());
+    let offset = |has: bool, offset: F| if has { offset } else { F::ZERO };
+    let direct = event.pc.wrapping_add(imm);
+    let (x, y) = match op {
+        Op::Jalr => (event.rs1.old, imm),
+        Op::Mret => (event.mem.old, 4),
+        _ => (0, 0),
+    };
+    let sum = x.wrapping_add(y);
+    MisjumpRow {
+        step: step(&event),
+        is_jal: is(&event, Op::Jal),
+        is_jalr: is(&event, Op::Jalr),
+        is_mret: is(&event, Op::Mret),
+        condition: if op.class() == Class::Branch { condition(&event) } else { Condition::default() },
+        rd: offset(has_rd, rd(&event)),
+        rs1: offset(has_rs1, rs1(&event)),
+        rs2: offset(has_rs2, rs2(&event)),
+        imm: match op {
+            Op::Jalr => halves(imm),
+            Op::Mret => [F::ZERO; 2],
+            _ => halves(direct),
+        },
+        target: match op {
+            Op::Jalr => cell(event.pc.wrapping_add(4) >> 16),
+            Op::Mret => F::ZERO,
+            _ => target_cell(direct),
+        },
+        b: read(event.rs1),
+        c: read(event.rs2),
+        mepc: read(event.mem),
+        quotient: cell((sum & 0xffff) >> 2),
+        low: [cell(sum & 1), cell(sum >> 1 & 1)],
+        hi: cell(sum >> 16),
+        carry: carries(x, y),
+    }
+}
+
+pub fn forbidden(event: Event) -> ForbiddenRow<F> {
+    let (sum, address) = address(&event);
+    let op = event.insn.op;
+    let [has_rd, _, has_rs2] = operands(op.format());
+    let class = region(sum >> 16);
+    let width = match op {
+        Op::Lw | Op::Sw => 4,
+        Op::Lh | Op::Lhu | Op::Sh => 2,
+        _ => 1,
+    };
+    ForbiddenRow {
+        step: step(&event),
+        is_lb: is(&event, Op::Lb),
+        is_lh: is(&event, Op::Lh),
+        is_lw: is(&event, Op::Lw),
+        is_lbu: is(&event, Op::Lbu),
+        is_lhu: is(&event, Op::Lhu),
+        is_sb: is(&event, Op::Sb),
+        is_sh: is(&event, Op::Sh),
+        is_sw: is(&event, Op::Sw),
+        rd: if has_rd { rd(&event) } else { F::ZERO },
+        rs1: rs1(&event),
+        rs2: if has_rs2 { rs2(&event) } else { F::ZERO },
+        imm: halves(event.insn.imm as u32),
+        b: read(event.rs1),
+        quotient: address.quotient,
+        offset: address.offset,
+        hi: address.hi,
+        carry: address.carry,
+        is_invalid: flag(class == INVALID),
+        is_user: flag(class == USER),
+        is_privileged: flag(class == PRIVILEGED),
+        is_forbidden: flag(class == INVALID || (class == PRIVILEGED && event.mode == Mode::User)),
+        is_odd: flag(sum & 3 != 0),
+        is_misaligned: flag(sum & (width - 1) != 0),
+    }
+}
+
+fn vector(word: Access) -> Vector<F> {
+    let vector = word.old;
+    let is_misaligned = !vector.is_multiple_of(4);
+    let is_below = !is_misaligned && vector < KERNEL_START;
+    let is_above = !is_misaligned && vector >= SYSTEM_START;
+    Vector {
+        quotient: cell((vector & 0xffff) >> 2),
+        low: [cell(vector & 1), cell(vector >> 1 & 1)],
+        hi: cell(vector >> 16),
+        t_prev: cell(word.t_prev),
+        is_valid: flag(!is_misaligned && !is_below && !is_above),
+        is_misaligned: flag(is_misaligned),
+        is_below: flag(is_below),
+        is_above: flag(is_above),
+    }
+}
+
+pub fn refused(event: Event) -> RefusedRow<F> {
+    let is_ecall = event.insn.op == Op::Ecall;
+    RefusedRow {
+        step: step(&event),
+        is_ebreak: is(&event, Op::Ebreak),
+        is_mret: is(&event, Op::Mret),
+        is_ecall: flag(is_ecall),
+        vector: if is_ecall { vector(event.mem) } else { Vector::default() },
+        quotient: cell((event.pc & 0xffff) >> 2),
+        hi: cell(event.pc >> 16),
+    }
+}
+
+pub fn declined(declined: Declined) -> DeclinedRow<F> {
+    let Declined { event, a7, a0, a1, a2 } = declined;
+    let (number, start, len) = (a7.old, a1.old, a2.old);
+    let is_type = number == TERMINATE;
+    let is_io = [READ, WRITE].contains(&number);
+    let is_other = !is_type && !is_io;
+    let is_unknown = is_other && number & 0xffff > BIGINT;
+    let is_too_long = is_io && len > MAX_IO_BYTES;
+    let is_long = is_too_long && len & 0xffff > MAX_IO_BYTES;
+    let has_pointer = is_io && !is_too_long;
+    let is_low = has_pointer && start < USER_START;
+    let last = if has_pointer { (start & 0xffff) + len - 1 } else { 0 };
+    let high = match (is_other && !is_unknown, is_too_long && !is_long) {
+        (true, _) => number >> 16,
+        (_, true) => len >> 16,
+        _ => 0,
+    };
+    DeclinedRow {
+        step: step(&event),
+        is_unknown: flag(is_unknown),
+        is_huge: flag(is_other && !is_unknown),
+        is_type: flag(is_type),
+        is_long: flag(is_long),
+        is_endless: flag(is_too_long && !is_long),
+        is_low: flag(is_low),
+        is_high: flag(has_pointer && !is_low),
+        is_write: flag(number == WRITE),
+        a7: read(a7),
+        a0: read(a0),
+        a1: read(a1),
+        a2: read(a2),
+        inverse: inverse(cell(high)),
+        last_lo: cell(last & 0xffff),
+        carry: cell(last >> 16),
+    }
+}
+
+pub fn trap(taken: Taken) -> TrapRow<F> {
+    let Taken { ts, pc, mode, cause, addr, vector: word, mepc } = taken;
+    TrapRow {
+        real: F::ONE,
+        ts: cell(ts),
+        mode: cell(mode as u32),
+        quotient: cell((pc & 0xffff) >> 2),
+        hi: cell(pc >> 16),
+        cause: cell(cause.number()),
+        addr: halves(addr),
+        vector: if mode == Mode::User { vector(word) } else { Vector::default() },
+        mepc: write(mepc),
     }
 }

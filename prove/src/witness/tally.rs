@@ -5,8 +5,7 @@ use rayon::prelude::*;
 
 use super::{Trace, WitnessError};
 use crate::air::{Builder, Bus, Chip, F, Times};
-use crate::chips::tables::{HALF_ROWS, HalvesRow, MAX_LOG_TIMES, NumbersRow, OpcodesRow};
-use crate::config::MIN_LOG_ROWS;
+use crate::chips::tables::{HALF_ROWS, HalvesRow, OpcodesRow};
 use crate::expr::Expr;
 use crate::machine::AnyChip;
 
@@ -25,7 +24,6 @@ struct Tally {
     amount: Vec<u32>,
     region: Vec<u32>,
     opcode: Vec<u32>,
-    time: Vec<u32>,
     missing: Option<(Bus, Vec<u32>)>,
 }
 
@@ -43,7 +41,6 @@ pub fn fill_tables(traces: &mut Vec<Trace>, publics: &[F]) -> Result<(), Witness
         total.add(&tally);
     }
     traces.push(total.halves());
-    traces.push(total.numbers());
     traces.push(total.opcodes());
     Ok(())
 }
@@ -74,13 +71,11 @@ impl Tally {
             amount: halves(),
             region: halves(),
             opcode: vec![0; KEYS],
-            time: Vec::new(),
             missing: None,
         }
     }
 
     fn add(&mut self, other: &Tally) {
-        self.time.resize(self.time.len().max(other.time.len()), 0);
         let pairs = [
             (&mut self.half, &other.half),
             (&mut self.pair, &other.pair),
@@ -89,7 +84,6 @@ impl Tally {
             (&mut self.amount, &other.amount),
             (&mut self.region, &other.region),
             (&mut self.opcode, &other.opcode),
-            (&mut self.time, &other.time),
         ];
         for (sum, counts) in pairs {
             sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -119,10 +113,6 @@ impl Tally {
             Bus::Opcode => {
                 Some(at(0)).filter(|key| crate::chips::tables::kind(*key) == at(1)).map(|key| (&mut self.opcode, key))
             }
-            Bus::Time => Some(at(0)).filter(|d| *d < 1 << MAX_LOG_TIMES).map(|d| {
-                self.time.resize(self.time.len().max(d as usize + 1), 0);
-                (&mut self.time, d)
-            }),
             Bus::Execution | Bus::Program | Bus::Memory | Bus::Code | Bus::Poseidon2 | Bus::Node => return,
             Bus::Fill | Bus::Trap | Bus::End => return,
         };
@@ -149,13 +139,6 @@ impl Tally {
     fn opcodes(&self) -> Trace {
         let rows: Vec<_> = self.opcode.iter().map(|count| OpcodesRow { count: F::from_u32(*count) }).collect();
         Trace::of(AnyChip::Opcodes, &rows, OpcodesRow::default(), OpcodesRow::put)
-    }
-
-    fn numbers(&self) -> Trace {
-        let height = self.time.len().next_power_of_two().max(1 << MIN_LOG_ROWS);
-        let count = |i: usize| F::from_u32(self.time.get(i).copied().unwrap_or(0));
-        let rows: Vec<_> = (0..height).map(|i| NumbersRow { value: F::from_usize(i), count: count(i) }).collect();
-        Trace::of(AnyChip::Numbers, &rows, NumbersRow::default(), NumbersRow::put)
     }
 }
 

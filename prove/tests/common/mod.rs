@@ -1,6 +1,9 @@
 //! Programs made in place, run as segments.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod everything;
+pub mod traps;
+
 use lockstep::ecall::{Host, NoHost};
 use lockstep::hart::Machine;
 use lockstep::isa::{Insn, Op, Reg, encode};
@@ -139,4 +142,11 @@ pub fn memory() -> Vec<u32> {
     words.extend([insn(Op::Auipc, 13, 0, 0, 0), insn(Op::Lw, 14, 13, 0, 0)]);
     words.extend(terminate(0x0007_0000));
     words
+}
+
+/// A loop that leaves cells alone for longer than an access shows by itself.
+pub fn long() -> Vec<u32> {
+    let turns = set(5, 9000);
+    let body = [insn(Op::Addi, 5, 5, 0, -1), insn(Op::Bne, 0, 5, 0, -4)];
+    [&set(6, DATA)[..], &[insn(Op::Sw, 0, 6, 5, 0)], &turns, &body, &[insn(Op::Lw, 7, 6, 0, 0)], &terminate(0)].concat()
 }

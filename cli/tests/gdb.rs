@@ -1,0 +1,173 @@
+//! `lockstep gdb` on RISC Zero's published guests: a real gdb, symbols of both sides, ECALLs by name, the way back.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lockstep_harness::suites::fetch;
+use lockstep_harness::suites::manifest::{Manifest, find_root};
+
+/// A file of a published package.
+fn published(package: &str, path: &str) -> PathBuf {
+    let root = find_root().expect("the repository is here");
+    let manifest = Manifest::read(&root).expect("the manifest is good");
+    let package = manifest.package(package).expect("the manifest names the package");
+    fetch::package(&root, package).expect("the package can be had").join(path)
+}
+
+fn log_builder() -> PathBuf {
+    published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin")
+}
+
+fn loop_guest() -> PathBuf {
+    published("risc0-zkvm", "risc0-zkvm-3.0.6/examples/loop.bin")
+}
+
+/// What gdb and the program print when `lockstep gdb` starts gdb on `program` with these `commands`.
+fn session(program: &Path, args: &[&str], commands: &[&str]) -> String {
+    // Both streams in one, in the order in which they were written.
+    let mut lockstep = Command::new("sh");
+    lockstep.args(["-c", "exec \"$0\" \"$@\" 2>&1", env!("CARGO_BIN_EXE_lockstep")]);
+    lockstep.arg("gdb").arg(program).args(args).arg("--gdb-arg=-batch");
+    for command in commands {
+        lockstep.arg("--gdb-arg=-ex").arg(format!("--gdb-arg={command}"));
+    }
+    let output = lockstep.output().expect("the command runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether `text` has all of `parts`, in this order.
+fn check_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part);
+        assert!(at.is_some(), "{part} is missing, or not in its place:\n{text}");
+        rest = &rest[at.unwrap_or(0) + part.len()..];
+    }
+}
+
+/// A file of these bytes in the tests' own folder.
+fn input(name: &str, bytes: &[u8]) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, bytes).expect("the file can be written");
+    path.to_string_lossy().into_owned()
+}
+
+/// ELF-11: the program in the file comes over the wire, and its kernel beside it.
+#[test]
+fn both_sides_of_an_r0bf_file_have_symbols() {
+    let said = session(
+        &log_builder(),
+        &["--input", "/dev/null"],
+        &["info symbol main", "info symbol ecall_software", "tbreak ecall_software", "continue", "info threads"],
+    );
+    check_order(
+        &said,
+        &[
+            "main in section .text",
+            "ecall_software in section .text of target:/lockstep/",
+            "\"kernel\"",
+            "ecall_software",
+        ],
+    );
+}
+
+/// HOST-2: system calls by the names that RISC Zero gives them, forwards and backwards; an ECALL is one step.
+#[test]
+fn ecalls_are_caught_by_name() {
+    let commands = [
+        "catch-ecall read sys_getenv",
+        "continue",
+        "backtrace 3",
+        "stepi",
+        "continue",
+        "reverse-continue",
+        "monitor kernel on",
+        "stepi",
+        "print $mode",
+        "monitor kernel off",
+        "ecalls",
+    ];
+    let said = session(&log_builder(), &["--input", "/dev/null"], &commands);
+    check_order(
+        &said,
+        &[
+            "about to execute SYS_READ (t0 = 2) (0x0, 0x4, 0x1)",
+            "#0  0x",
+            "in sys_read_words ()",
+            "risc0_zkvm::guest::env::read_frame",
+            "in sys_read_words ()",
+            "about to execute SYS_GETENV",
+            "about to execute SYS_READ",
+            "target:/lockstep/kernel-of-file.elf",
+            "= machine",
+            "SYS_RANDOM",
+            "sys_rand",
+        ],
+    );
+}
+
+/// From a panic back to its cause: the debugger opens at the ECALL that ended the guest, with its own frames; the
+/// result that was unwrapped came from a read of no bytes.
+#[test]
+fn a_panicking_guest_is_debugged_back_to_the_cause() {
+    let commands =
+        ["monitor fault", "backtrace", "catch-ecall read", "reverse-continue", "backtrace 2", "stepi", "print $a0"];
+    let said = session(&log_builder(), &["--at-fault", "--input", "/dev/null"], &commands);
+    check_order(
+        &said,
+        &[
+            "in sys_panic ()",
+            "machine ECALL refused",
+            "user pc",
+            "sys_panic",
+            "#0  ",
+            "in sys_panic ()",
+            "core::result::unwrap_failed",
+            "risc0_zkvm::guest::env::read_frame",
+            "about to execute SYS_READ",
+            "in sys_read_words ()",
+            "read_frame",
+            "= 0",
+        ],
+    );
+    assert!(said.contains("guest panicked: called `Result::unwrap()`"), "{said}");
+}
+
+/// The numbers of `RISC Zero: U user cycles, P paging, T total`, everywhere in `text`.
+fn costs(text: &str) -> Vec<(u64, u64, u64)> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("RISC Zero: "));
+    let numbers = lines.map(|line| {
+        let numbers = line.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
+        numbers.collect::<Vec<u64>>()
+    });
+    numbers.map(|numbers| (numbers[0], numbers[1], numbers[2])).collect()
+}
+
+/// COST-1 to COST-4: `monitor cycles` counts what `run --stats` counts, also after going back.
+#[test]
+fn cycles_are_those_of_a_run() {
+    let count = input("count-1000", &1000_u32.to_le_bytes());
+    let args = ["--kernel", "v1compat", "--input", &count];
+    let commands = [
+        "monitor stop-at-exit on",
+        "monitor goto 1000",
+        "monitor cycles",
+        "monitor goto 800",
+        "monitor cycles",
+        "monitor goto 1000",
+        "monitor cycles",
+        "continue",
+        "monitor cycles",
+    ];
+    let said = session(&loop_guest(), &args, &commands);
+    let costs_on_the_way = costs(&said);
+    let [at_1000, at_800, again, before_exit] = costs_on_the_way[..] else { panic!("{said}") };
+    // A turn of the loop is two instructions of one cycle each.
+    assert_eq!((at_1000.0 - at_800.0, at_1000), (200, again));
+    let run =
+        Command::new(env!("CARGO_BIN_EXE_lockstep")).arg("run").arg(loop_guest()).args(args).arg("--stats").output();
+    let run = run.expect("the command runs");
+    let [of_run] = costs(&String::from_utf8_lossy(&run.stderr))[..] else { panic!("one line of cycles") };
+    // COST-2: the last step, terminate, takes two cycles.
+    assert_eq!((before_exit.0 + 2, before_exit.1, before_exit.2), of_run);
+}

@@ -1,0 +1,62 @@
+//! A suite of behaviours that any stub for a hart has to have: `tests/gdb/suite.txt`, each a session of a real gdb.
+
+mod gdb;
+
+use gdb::{check_text, debuggee, differences, serve};
+
+const SUITE: &str = include_str!("gdb/suite.txt");
+
+/// What the first line of a section begins with.
+const SECTION: &str = "\n== ";
+
+#[test]
+fn every_behaviour() {
+    let mut parts = SUITE.split(SECTION);
+    let beginning = parts.next().expect("there is a text before the first section");
+    let elf = debuggee(0);
+    let mut wrong = String::new();
+    for part in parts {
+        let (name, steps) = part.split_once('\n').expect("a section has lines");
+        let (addr, _server) = serve(&elf);
+        wrong += &differences(name, &format!("{beginning}\n{steps}"), addr, &elf);
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The interrupt needs a program that does not end, and the EBREAK one that has it.
+#[test]
+fn a_running_program_is_interrupted_again_and_again() {
+    let script = "\
+> set sysroot
+> file ELF
+Reading symbols from ELF...
+> target remote ADDR
+Remote debugging using ADDR
+_start () at {}debuggee.c:53
+53	void _start(void) {
+> shell (sleep 0.5; kill -INT $PPID; sleep 0.5; kill -INT $PPID) &
+> continue
+Continuing.
+Program received signal SIGINT, Interrupt.
+{}fault (kind=5) at {}debuggee.c:37
+37	            counter++;
+> print $before = counter
+$1 = {}
+> continue
+Continuing.
+Program received signal SIGINT, Interrupt.
+{}fault (kind=5) at {}debuggee.c:37
+37	            counter++;
+> print counter > $before
+$2 = 1
+";
+    let elf = debuggee(5);
+    let (addr, _server) = serve(&elf);
+    check_text("interrupts", script, addr, &elf);
+}
+
+/// The suite is the one that was meant: a section that is lost is noticed.
+#[test]
+fn the_suite_has_all_its_sections() {
+    assert!(SUITE.matches(SECTION).count() >= 27);
+}
