@@ -37,7 +37,7 @@ pub mod mutant {
     lockstep_harness::mutants!(wrap);
 }
 
-/// `arm!(name(...) = expression of the state)`: a function of the 12 words of the state.
+/// `arm!(name(...) = expression of the state)`: a function of the 13 words of the state.
 macro_rules! arm {
     ($name:ident, $given:ident => $body:expr) => {
         #[allow(missing_docs, reason = "named after the instruction or the planted error")]
@@ -56,6 +56,7 @@ macro_rules! arm {
             place: u32,
             word: u32,
             elsewhere: u32,
+            note: u32,
         ) -> u128 {
             let $given = lockstep::exec::probe::Given {
                 pc,
@@ -70,6 +71,7 @@ macro_rules! arm {
                 place,
                 word,
                 elsewhere,
+                note,
             };
             $body
         }
@@ -81,6 +83,16 @@ pub mod step {
     macro_rules! wrap {
         ($($op:ident $name:ident;)*) => {
             $(arm!($name, given => lockstep::exec::probe::step(lockstep::isa::Op::$op, given));)*
+        };
+    }
+    lockstep_harness::arms!(wrap);
+}
+
+/// What the block engine does with each instruction.
+pub mod block {
+    macro_rules! wrap {
+        ($($op:ident $name:ident;)*) => {
+            $(arm!($name, given => lockstep::exec::probe::block(lockstep::isa::Op::$op, given));)*
         };
     }
     lockstep_harness::arms!(wrap);

@@ -86,7 +86,7 @@ impl Step {
             Err((trap, word)) => return enter_kernel(machine, trap, word, None, sink),
         };
         let before = sources(machine, insn, word, sink);
-        if insn.op == Op::Ecall && machine.hart.mode == Mode::Machine {
+        if is_call(machine, insn) {
             return call(machine, host, word, before, sink, watch);
         }
         let mut notes = N::default();
@@ -256,13 +256,19 @@ impl State for Machine {
     }
 }
 
-/// Executes `insn` and returns the address of the next one; on a trap nothing has changed (TRAP-2).
+/// Whether `insn` is an ECALL of machine mode, which the machine serves.
+#[inline(always)]
+pub(super) fn is_call(machine: &impl State, insn: Insn) -> bool {
+    insn.op == Op::Ecall && machine.mode() == Mode::Machine
+}
+
 #[inline]
 fn execute(machine: &mut Machine, word: u32, insn: Insn, notes: &mut impl Notes) -> Result<Addr, Trap> {
     execute_on(machine, word, insn, notes)
 }
 
-/// [`execute`] on any state. Where the operation is known, only its arm is left.
+/// Executes `insn` and returns the address of the next one; on a trap nothing has changed (TRAP-2).
+/// Where the operation is known, only its arm is left.
 #[inline(always)]
 pub(super) fn execute_on(
     machine: &mut impl State,

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lockstep::exec::probe::tag;
+use lockstep::isa::Op;
 
 use super::report::{Entry, Layer, Method, Mutants, Outcome, Proof};
 use super::{FormalError, Options};
 use crate::smt::cut::{OPERANDS, cut};
-use crate::smt::handlers::{Handler, STEPS, handler};
+use crate::smt::handlers::{BLOCKS, Handler, STEPS, handler};
 use crate::smt::ir::{Module, Translated, translate};
 use crate::smt::mutants::{ARM_MUTANTS, FALSE_PROMISES, MUTANTS};
 use crate::smt::obligations::{Claim, Part, Use, all_uses, arms, claim};
@@ -80,6 +81,7 @@ pub(super) fn function_of(of: &Use) -> Handler {
     let arm = |arms: &[Handler]| arms.iter().find(|arm| arm.name == of.function).copied();
     let function = match of.part {
         Part::Step => arm(STEPS),
+        Part::Block => arm(BLOCKS),
         _ => handler(of.function).copied(),
     };
     function.expect("every use is of a function in the lists")
@@ -87,7 +89,7 @@ pub(super) fn function_of(of: &Use) -> Handler {
 
 fn layer(part: Part) -> Layer {
     match part {
-        Part::Step => Layer::Arm,
+        Part::Step | Part::Block => Layer::Arm,
         _ => Layer::Handler,
     }
 }
@@ -95,7 +97,7 @@ fn layer(part: Part) -> Layer {
 /// The name of the question about `of`.
 fn name(of: &Use) -> String {
     match of.part {
-        Part::Step => format!("arm.{}.{}", of.part.name(), of.function),
+        Part::Step | Part::Block => format!("arm.{}.{}", of.part.name(), of.function),
         part => format!("{}-{}.{}", of.function, of.args.join("-"), part.name()),
     }
 }
@@ -133,7 +135,7 @@ fn planted(options: &Options, ir: &str, failed: &mut Vec<Entry>) -> Vec<Check> {
         }
     }
     for mutant in ARM_MUTANTS {
-        let is_mutated = |of: &Use| of.op == mutant.op;
+        let is_mutated = |of: &Use| of.part == mutant.engine && of.op == mutant.op;
         let of = arms().into_iter().find(is_mutated).expect("every instruction has an arm");
         let name = format!("mutant.{}", mutant.function.name);
         if wanted(&name, &of) {
@@ -191,7 +193,7 @@ impl Check {
             return Err(format!("{} returns another type than the specification", function.name));
         }
         let comment = format!("{}.\nThe function, as compiled:\n{}", claim_text(of, function.name), read.text);
-        let is_arm = matches!(of.part, Part::Step);
+        let is_arm = matches!(of.part, Part::Step | Part::Block);
         let cut = if is_arm { cut(&translated, &expected) } else { None };
         Ok(Check {
             name: name(of),
@@ -259,6 +261,10 @@ impl Check {
             return Some(format!("{}: the definitions alone have no model: the proof would be vacuous", answer.solver));
         };
         let replay = self.replay(&self.query.probe);
+        // An arm that leaves everything to the plain engine would prove nothing.
+        if self.expectation == Expectation::Proof && replay.is_left && can_run_as_block(&self.of) {
+            return Some("the block engine leaves this instruction to the plain engine at the probe".to_string());
+        }
         let native = if self.expectation == Expectation::Poison { replay.translated } else { Some(replay.native) };
         let flags = [replay.is_poison, replay.is_undefined].map(|flag| Some(u128::from(flag)));
         let ours = [native, Some(replay.expected), flags[0], flags[1]];
@@ -295,7 +301,8 @@ impl Check {
             args: self.of.args.iter().zip(&args).map(|(name, value)| format!("{name} = 0x{value:08x}")).collect(),
             native,
             expected: claim.as_ref().map_or(0, Claim::value),
-            is_allowed: claim.as_ref().is_some_and(|claim| claim.value() == native),
+            is_allowed: claim.as_ref().is_some_and(|claim| claim.allows(native)),
+            is_left: self.of.part == Part::Block && native & u128::from(tag::LEFT) != 0,
             translated: evaluate(self.translated.result),
             is_poison: evaluate(self.translated.is_poison) == Some(1),
             is_undefined: evaluate(self.translated.is_undefined) == Some(1),
@@ -329,6 +336,8 @@ struct Replay {
     expected: u128,
     /// Whether the specification allows what the function gives.
     is_allowed: bool,
+    /// Whether a block is left before the instruction.
+    is_left: bool,
     /// The translated IR, evaluated.
     translated: Option<u128>,
     is_poison: bool,
@@ -339,7 +348,7 @@ impl Replay {
     fn describe(&self, check: &Check) -> String {
         let at = format!("with {}", self.args.join(", "));
         let show = |value| match check.of.part {
-            Part::Step => describe_after(value),
+            Part::Step | Part::Block => describe_after(value),
             _ => format!("0x{value:08x}"),
         };
         let (native, expected, name) = (show(self.native), show(self.expected), check.function.name);
@@ -359,8 +368,11 @@ impl Replay {
 /// The state after an arm, in words.
 fn describe_after(packed: u128) -> String {
     let [next_pc, value, addr, tags] = [96, 64, 32, 0].map(|shift| (packed >> shift) as u32);
-    let field = |unit: u32, bits: u32| tags / unit & ((1 << bits) - 1);
+    let field = |unit: u32, bits: u32| (tags / unit) & ((1 << bits) - 1);
     let cause = field(tag::TRAP, 4);
+    if tags & tag::LEFT != 0 {
+        return "a block that is left to the plain engine".to_string();
+    }
     if cause > 0 {
         return format!("trap {} at 0x{addr:08x}", cause - 1);
     }
@@ -370,6 +382,9 @@ fn describe_after(packed: u128) -> String {
     }
     if field(tag::WORD_WRITES, 2) > 0 {
         text += &format!(", the word at 0x{addr:08x} = 0x{value:08x}");
+    }
+    if tags & tag::ASKED != 0 {
+        text += ", the host asked";
     }
     text
 }
@@ -381,6 +396,9 @@ fn claim_text(of: &Use, function: &str) -> String {
         Part::Step => format!(
             "the plain engine's arm for {op} changes pc, mode, registers and memory or raises as the specification says, for all operands and values"
         ),
+        Part::Block => format!(
+            "a block of {op} alone changes pc, registers and memory as the specification says or is left to the plain engine unchanged, for all operands and values, if memory notes only plain pages"
+        ),
         part => format!(
             "exec::ops::{function}({}) is the specification's `{}`, and neither poison nor undefined, for all inputs",
             of.args.join(", "),
@@ -389,12 +407,17 @@ fn claim_text(of: &Use, function: &str) -> String {
     }
 }
 
+/// Whether the block engine runs the instruction itself.
+fn can_run_as_block(of: &Use) -> bool {
+    of.part == Part::Block && !matches!(of.op, Op::Ecall | Op::Ebreak | Op::Mret)
+}
+
 /// The values at the probe of an arm: an instruction that neither raises nor leaves the block.
 fn probe_of(of: &Use) -> Values {
-    let plain = [("pc", 0x0002_0000), ("imm", 8), ("x_rs1", 0x0003_0000), ("place", 0x0003_0008)];
+    let plain = [("pc", 0x0002_0000), ("imm", 8), ("x_rs1", 0x0003_0000), ("place", 0x0003_0008), ("note", 3)];
     let registers = [("rd", 7), ("rs1", 5), ("rs2", 6), ("x_rs2", 0x1234_5678)];
     match of.part {
-        Part::Step => plain.iter().chain(&registers).map(|(name, v)| (name.to_string(), *v)).collect(),
+        Part::Step | Part::Block => plain.iter().chain(&registers).map(|(name, v)| (name.to_string(), *v)).collect(),
         _ => Values::new(),
     }
 }
@@ -461,7 +484,7 @@ fn mutated_function(entry: &str) -> String {
     let planted = MUTANTS.iter().find(|mutant| mutant.function.name == name).map(|mutant| mutant.of.to_string());
     let arm = || {
         let arm = ARM_MUTANTS.iter().find(|mutant| mutant.function.name == name)?;
-        Some(format!("arm.step.{}", arm.op.mnemonic()))
+        Some(format!("arm.{}.{}", arm.engine.name(), arm.op.mnemonic()))
     };
     planted.or_else(arm).unwrap_or_else(|| name.split('.').next().unwrap_or_default().to_string())
 }

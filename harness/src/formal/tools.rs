@@ -35,7 +35,7 @@ pub fn check(options: &Options, ir: &str) -> Vec<Entry> {
 
 fn name(of: &Use) -> String {
     match of.part {
-        Part::Step => format!("tool.{}.{}", of.part.name(), of.function),
+        Part::Step | Part::Block => format!("tool.{}.{}", of.part.name(), of.function),
         _ => format!("tool.{}-{}", of.function, of.args.join("-")),
     }
 }
@@ -49,7 +49,7 @@ const RANDOM_POINTS: u64 = 200;
 
 fn check_use(module: &Module, of: &Use) -> Entry {
     let points: Vec<Values> = match of.part {
-        Part::Step => arm_points(of.op).collect(),
+        Part::Step | Part::Block => arm_points(of.op).collect(),
         _ => points(of).collect(),
     };
     let (finding, seconds) = timed(|| {
@@ -76,7 +76,7 @@ fn difference(of: &Use, translated: &Translated, values: &Values) -> Option<Stri
     let native = Some((function_of(of).run)(&args));
     let run = claim(of.op, of.part, word).as_ref().map(|claim: &Claim<u32>| claim.value());
     let term = claim(of.op, of.part, SmtWord::var).as_ref().map(claim_term);
-    let is_allowed = native == run;
+    let is_allowed = claim(of.op, of.part, word).is_some_and(|claim| native.is_some_and(|native| claim.allows(native)));
     if !is_allowed {
         return Some(format!(
             "{} at {values:x?}: the compiled code gives {native:x?}, the specification {run:x?}",
@@ -126,10 +126,13 @@ fn machine_after(op: Op, given: &Given) -> Option<u128> {
     const REGISTERS: u32 = 0xFFFF_0000;
     const MEPC: u32 = 0xFFFF_0200;
     let word_of = |addr: u32| addr & !3;
-    let numbers = [given.rd, given.rs1, given.rs2].map(|number| Reg::new(number));
+    let numbers = [given.rd, given.rs1, given.rs2].map(Reg::new);
     let insn = Insn { op, rd: numbers[0], rs1: numbers[1], rs2: numbers[2], imm: given.imm as i32 };
     let (code, [rd, rs1, rs2]) = (encode(&insn), numbers.map(|reg| reg.index() as u32));
-    if encdec::decode(code)?.imm != given.imm || given.pc % 4 != 0 || !(0x0001_0000..0xC000_0000).contains(&given.pc) {
+    if encdec::decode(code)?.imm != given.imm
+        || !given.pc.is_multiple_of(4)
+        || !(0x0001_0000..0xC000_0000).contains(&given.pc)
+    {
         return None;
     }
     let is_machine = given.mode & 1 == 1;
@@ -163,13 +166,13 @@ fn machine_after(op: Op, given: &Given) -> Option<u128> {
         zkvm::Outcome::Stepped(step) => {
             let store = step.access.filter(|access| access.is_store).map(|access| word_of(access.addr));
             let register =
-                step.rd.map_or(0, |_| tag::REGISTER * (if rd == 0 { 32 } else { rd } + 1) | tag::REGISTER_WRITES);
+                step.rd.map_or(0, |_| (tag::REGISTER * (if rd == 0 { 32 } else { rd } + 1)) | tag::REGISTER_WRITES);
             let stored = store.map_or(0, |_| tag::WORD_WRITES);
             let after = After {
                 next_pc: step.next_pc,
                 value: step.rd.or(store.map(|addr| machine.memory.word(addr))).unwrap_or(0),
                 addr: store.unwrap_or(0),
-                tag: tag::MODE * step.next_mode as u32 | register | stored,
+                tag: (tag::MODE * step.next_mode as u32) | register | stored,
             };
             after.pack()
         }

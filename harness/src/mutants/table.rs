@@ -174,7 +174,7 @@ pub const MUTANTS: &[Mutant] = &[
         at: "    if «addr & (width - 1) != 0» {",
         bug: "addr & (width - 1) & 1 != 0", survives: None },
     Mutant { name: "ecall: user mode asks the machine", clause: "MODE-2", file: "src/exec/step.rs",
-        at: "        if insn.op == Op::Ecall && «machine.hart.mode == Mode::Machine» {",
+        at: "    insn.op == Op::Ecall && «machine.mode() == Mode::Machine»",
         bug: "true", survives: None },
     Mutant { name: "ecall: pause does not go on", clause: "ECALL-2", file: "src/exec/step.rs",
         at: "            retire(machine, if «halt == Halt::Paused» {",

@@ -14,13 +14,13 @@ use lockstep_spec::word::{Bool, Word};
 use super::obligations::spec_op;
 
 /// The names of [`Given`]'s fields, in order: the variables of every question about an arm.
-pub const GIVEN: [&str; 12] =
-    ["pc", "mode", "rd", "rs1", "rs2", "imm", "x_rs1", "x_rs2", "x_other", "place", "word", "elsewhere"];
+pub const GIVEN: [&str; 13] =
+    ["pc", "mode", "rd", "rs1", "rs2", "imm", "x_rs1", "x_rs2", "x_other", "place", "word", "elsewhere", "note"];
 
 /// The state whose fields are named by [`GIVEN`].
 pub fn given(value: impl Fn(&str) -> u32) -> Given {
-    let [pc, mode, rd, rs1, rs2, imm, x_rs1, x_rs2, x_other, place, word, elsewhere] = GIVEN.map(value);
-    Given { pc, mode, rd, rs1, rs2, imm, x_rs1, x_rs2, x_other, place, word, elsewhere }
+    let [pc, mode, rd, rs1, rs2, imm, x_rs1, x_rs2, x_other, place, word, elsewhere, note] = GIVEN.map(value);
+    Given { pc, mode, rd, rs1, rs2, imm, x_rs1, x_rs2, x_other, place, word, elsewhere, note }
 }
 
 /// The words of [`After`], the highest first.
@@ -31,17 +31,39 @@ pub type Packed<W> = [W; 4];
 pub struct ArmClaim<W: Word> {
     /// The state afterwards.
     pub after: Packed<W>,
+    /// The state of an arm that left the step to the plain engine, where it may.
+    pub left: Option<Packed<W>>,
+    /// What memory promises of the page that is accessed.
+    pub promise: W::Bool,
 }
 
 /// What must be true of the plain engine's arm for `op`.
 pub fn step_claim<W: Word>(op: Op, value: impl Fn(&str) -> W) -> ArmClaim<W> {
-    ArmClaim { after: after(op, &value) }
+    ArmClaim { after: after(op, &value), left: None, promise: W::Bool::constant(true) }
+}
+
+/// What must be true of the block engine's arm for `op`.
+///
+/// A page's note allows a mode's plain stores only if the mode may access the page and it is not that of
+/// the registers; `src/mem/mod.rs` gives the note and tests that.
+pub fn block_claim<W: Word>(op: Op, value: impl Fn(&str) -> W) -> ArmClaim<W> {
+    let zero = || W::constant(0);
+    let left = [value("pc"), zero(), zero(), W::constant(tag::LEFT)];
+    let addr = rv32i::effective_address(x_rs1(&value), value("imm"));
+    let may_store = is_machine(&value).when_bool(bit(value("note"), 1), bit(value("note"), 0));
+    let is_plain = is_allowed(&value, addr.clone()).and(addr.ult(W::constant(MACHINE_X)));
+    ArmClaim { after: after(op, &value), left: Some(left), promise: may_store.not().or(is_plain) }
 }
 
 impl ArmClaim<u32> {
     /// The state afterwards, as [`After::pack`] gives it.
     pub fn value(&self) -> u128 {
         pack(self.after)
+    }
+
+    /// Whether an arm may have done this.
+    pub fn allows(&self, done: u128) -> bool {
+        !self.promise || done == pack(self.after) || self.left.is_some_and(|left| done == pack(left))
     }
 }
 
@@ -50,9 +72,10 @@ pub fn pack([next_pc, value, addr, tag]: Packed<u32>) -> u128 {
     After { next_pc, value, addr, tag }.pack()
 }
 
-// MAP-1 to MAP-5, and MEPC (MAP-8).
+// MAP-1 to MAP-5, and where the registers begin (MAP-6).
 const USER: u32 = 0x0001_0000;
 const KERNEL: u32 = 0xC000_0000;
+const MACHINE_X: u32 = 0xFFFF_0000;
 const MEPC: u32 = 0xFFFF_0200;
 /// The number of the cell for values of x0 (MAP-7).
 const SINK: u32 = 32;
@@ -99,8 +122,11 @@ fn after<W: Word>(op: Op, value: &impl Fn(&str) -> W) -> Packed<W> {
         }
         Effect::Fence => retired(next(), mode(value), nothing()),
         Effect::Ebreak => trap(BREAKPOINT, pc()),
-        // Those of machine mode do not come to the arms.
-        Effect::Ecall => trap(ECALL_FROM_USER, pc()),
+        Effect::Ecall => {
+            // The service is the machine's business; here it continues behind itself.
+            let asked = retired(next(), mode(value), [W::constant(0), W::constant(0), W::constant(tag::ASKED)]);
+            choose(is_machine(value), asked, trap(ECALL_FROM_USER, pc()))
+        }
         Effect::Mret => {
             let target = rv32i::next_pc(memory(value, W::constant(MEPC)));
             let returned = jump(target.clone(), retired(target, W::constant(0), nothing()));
@@ -194,3 +220,12 @@ fn choose<W: Word>(condition: W::Bool, yes: Packed<W>, no: Packed<W>) -> Packed<
     let mut no = no.into_iter();
     yes.map(|word| word.when(condition.clone(), no.next().expect("as many words")))
 }
+
+/// `if self { yes } else { no }`, for truth values.
+trait Choice: Bool {
+    fn when_bool(self, yes: Self, no: Self) -> Self {
+        self.clone().and(yes).or(self.not().and(no))
+    }
+}
+
+impl<B: Bool> Choice for B {}

@@ -114,6 +114,13 @@ macro_rules! arm_tables {
             arity: GIVEN.len(),
             run: |words| probe::step(Op::$op, given_words(words)),
         }),*];
+
+        /// What the block engine does with each instruction: [`probe::block`].
+        pub const BLOCKS: &[Handler] = &[$(Handler {
+            name: stringify!($name),
+            arity: GIVEN.len(),
+            run: |words| probe::block(Op::$op, given_words(words)),
+        }),*];
     };
 }
 arms!(arm_tables);

@@ -9,6 +9,7 @@ use lockstep::isa::Op;
 
 use super::arm::GIVEN;
 use super::handlers::{Handler, given_words};
+use super::obligations::Part;
 
 /// Calls the macro `$with` with every planted error: `name of function(arguments) -> result`.
 #[macro_export]
@@ -190,16 +191,39 @@ macro_rules! arm_mutants {
             step_remu_as_quotient step of Remu => Divu {}
             step_fence_traps step of Fence => Ebreak {}
             step_mret_stays step of Mret => Fence {}
-            step_ecall_ignored step of Ecall => Fence {}
-            step_mret_for_all step of Mret => Mret { mode: 1 }
-            step_lw_as_machine step of Lw => Lw { mode: 1 }
+            step_ecall_for_all step of Ecall => Ecall { mode: 1 }
             step_ebreak_behind step of Ebreak => Ebreak { pc: g.pc.wrapping_add(4) }
+            block_sub_swapped block of Sub => Sub { rs1: g.rs2, rs2: g.rs1, x_rs1: g.x_rs2, x_rs2: g.x_rs1 }
+            block_addi_of_rs2 block of Addi => Add {}
+            block_slt_unsigned block of Slt => Sltu {}
+            block_slti_as_sltiu block of Slti => Sltiu {}
+            block_srai_logical block of Srai => Srli {}
+            block_srl_left block of Srl => Sll {}
+            block_bgeu_signed block of Bgeu => Bge {}
+            block_bne_from_next_pc block of Bne => Bne { pc: g.pc.wrapping_add(4) }
+            block_jal_links_rs1 block of Jal => Jal { rd: g.rs1 }
+            block_jalr_without_offset block of Jalr => Jalr { imm: 0 }
+            block_lui_relative block of Lui => Auipc {}
+            block_auipc_of_next_pc block of Auipc => Auipc { pc: g.pc.wrapping_add(4) }
+            block_lbu_signed block of Lbu => Lb {}
+            block_lhu_as_byte block of Lhu => Lbu {}
+            block_sh_as_byte block of Sh => Sb {}
+            block_sw_of_rs1 block of Sw => Sw { rs2: g.rs1, x_rs2: g.x_rs1 }
+            block_lw_as_machine block of Lw => Lw { mode: 1 }
+            block_mulh_unsigned block of Mulh => Mulhu {}
+            block_mul_high block of Mul => Mulhu {}
+            block_rem_as_quotient block of Rem => Div {}
+            block_divu_signed block of Divu => Div {}
+            block_ecall_ignored block of Ecall => Fence {}
+            block_fence_writes block of Fence => Addi {}
         }
     };
 }
 
 /// An error in an engine's arm.
 pub struct ArmMutant {
+    /// Whose arm: [`Part::Step`] or [`Part::Block`].
+    pub engine: Part,
     /// The instruction.
     pub op: Op,
     /// The wrong arm.
@@ -221,9 +245,14 @@ macro_rules! define_arms {
 
         /// Every wrong arm.
         pub const ARM_MUTANTS: &[ArmMutant] = &[$(ArmMutant {
+            engine: engine_part(stringify!($engine)),
             op: Op::$op,
             function: Handler { name: stringify!($name), arity: GIVEN.len(), run: |words| $name(given_words(words)) },
         }),*];
     };
 }
 arm_mutants!(define_arms);
+
+const fn engine_part(name: &str) -> Part {
+    if name.len() == "step".len() { Part::Step } else { Part::Block }
+}

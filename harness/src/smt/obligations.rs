@@ -31,6 +31,8 @@ pub enum Part {
     Word,
     /// All of it, by the plain engine on the small state of [`super::arm`].
     Step,
+    /// The same by the block engine.
+    Block,
 }
 
 impl Part {
@@ -45,6 +47,7 @@ impl Part {
             Part::Addr => "addr",
             Part::Word => "word",
             Part::Step => "step",
+            Part::Block => "block",
         }
     }
 
@@ -52,6 +55,7 @@ impl Part {
     pub const fn module(self) -> &'static str {
         match self {
             Part::Step => "step",
+            Part::Block => "block",
             _ => "handler",
         }
     }
@@ -77,10 +81,10 @@ impl Use {
     }
 }
 
-/// The plain engine's arms, one for each instruction.
+/// The arms of the engines `step` and `block`, one for each instruction and engine.
 pub fn arms() -> Vec<Use> {
-    let arm = |op: Op| Use { op, part: Part::Step, function: op.mnemonic(), args: &arm::GIVEN };
-    Op::ALL.into_iter().map(arm).collect()
+    let arm = |part| move |op: Op| Use { op, part, function: op.mnemonic(), args: &arm::GIVEN };
+    [Part::Step, Part::Block].into_iter().flat_map(|part| Op::ALL.into_iter().map(arm(part))).collect()
 }
 
 /// Everything the engines use the functions for.
@@ -144,8 +148,10 @@ pub enum Claim<W: Word> {
 ///
 /// `None` when the effect has no such part.
 pub fn claim<W: Word>(op: Op, part: Part, value: impl Fn(&str) -> W) -> Option<Claim<W>> {
-    if part == Part::Step {
-        return Some(Claim::Arm(arm::step_claim(op, value)));
+    match part {
+        Part::Step => return Some(Claim::Arm(arm::step_claim(op, value))),
+        Part::Block => return Some(Claim::Arm(arm::block_claim(op, value))),
+        _ => {}
     }
     let operands = Operands { pc: value("pc"), rs1: value("rs1"), rs2: value("rs2"), imm: value("imm") };
     Some(match (part, effect(spec_op(op), operands)) {
@@ -190,6 +196,14 @@ impl Claim<u32> {
             Claim::Word(word) => (*word).into(),
             Claim::Truth(truth) => (*truth).into(),
             Claim::Arm(arm) => arm.value(),
+        }
+    }
+
+    /// Whether a function may return `value`.
+    pub fn allows(&self, value: u128) -> bool {
+        match self {
+            Claim::Arm(arm) => arm.allows(value),
+            _ => value == self.value(),
         }
     }
 }

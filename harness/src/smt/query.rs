@@ -56,7 +56,7 @@ impl Query {
     ) -> Query {
         let expected = claim_term(claim);
         let outputs = [function.result, expected, function.is_poison, function.is_undefined];
-        let is_right = function.result.equals(expected);
+        let is_right = allows(claim, function.result);
         let goal = is_right.and(function.is_poison.not()).and(function.is_undefined.not());
         let goal = lemma.and(premise.not().or(goal));
         Query::new(comment, &outputs, goal, probe)
@@ -123,7 +123,23 @@ pub fn map_claim(claim: &Claim<SmtWord>, change: impl Fn(Term) -> Term) -> Claim
     match claim {
         Claim::Word(word) => Claim::Word(SmtWord(change(word.0))),
         Claim::Truth(truth) => Claim::Truth(SmtBool(change(truth.0))),
-        Claim::Arm(ArmClaim { after }) => Claim::Arm(ArmClaim { after: words(after) }),
+        Claim::Arm(ArmClaim { after, left, promise }) => Claim::Arm(ArmClaim {
+            after: words(after),
+            left: left.as_ref().map(words),
+            promise: SmtBool(change(promise.0)),
+        }),
+    }
+}
+
+/// Whether a function may return `result`.
+fn allows(claim: &Claim<SmtWord>, result: Term) -> Term {
+    let is_expected = result.equals(claim_term(claim));
+    match claim {
+        Claim::Arm(ArmClaim { left, promise, .. }) => {
+            let is_left = left.as_ref().map_or(Term::truth(false), |left| result.equals(pack(left)));
+            promise.0.not().or(is_expected).or(is_left)
+        }
+        _ => is_expected,
     }
 }
 
