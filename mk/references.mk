@@ -6,4 +6,4 @@ references: ## fetch and build the reference simulators (Spike, 209 MB) into tar
 	@mk/references.sh || [ $$? -eq 4 ]
 
 bench-lockstep: build references ## measure how fast each reference runs beside us, at each depth
-	$(CARGO) run --release -q -p lockstep-harness --example bench_lockstep
+	$(CARGO) run --release -q -p lockstep-cli --example bench_lockstep

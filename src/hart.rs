@@ -12,6 +12,12 @@ pub type RegisterFile = [u32; SINK_INDEX + 1];
 /// The steps of a segment, the part of a run that one proof covers: the next segment begins behind them.
 pub const SEGMENT_STEPS: u64 = (1 << 20) - 2;
 
+/// Where in a [`RegisterFile`] a value for `reg` goes: that for x0 to the sink (MAP-7).
+#[inline]
+pub(crate) fn destination(reg: Reg) -> usize {
+    if reg == Reg::ZERO { SINK_INDEX } else { reg.index() }
+}
+
 /// The hart: everything that an instruction reads or changes outside memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hart {
@@ -44,8 +50,7 @@ impl Hart {
     /// Writes `reg` in the current mode; a value for x0 goes to the sink (MAP-7).
     #[inline]
     pub fn set_x(&mut self, reg: Reg, value: u32) {
-        let index = if reg == Reg::ZERO { SINK_INDEX } else { reg.index() };
-        self.files[self.mode as usize][index] = value;
+        self.files[self.mode as usize][destination(reg)] = value;
     }
 
     /// The registers of `mode`.

@@ -229,18 +229,41 @@ fn errors_say_what_was_wrong() {
     assert_eq!(String::from_utf8_lossy(&reply), "E.0x00000010 is in the invalid region below 0x00010000 (MAP-1)");
 }
 
-/// Catching user ECALLs needs a kernel: here it is three words, at the vector.
-#[test]
-fn ecalls_are_caught_at_entry_and_return() {
+/// A program that does nothing but ECALL 64, on a kernel of these words.
+fn session_with_kernel(kernel: &[u32]) -> (Session, ClientId) {
     let mut machine = Machine { hart: Hart::new(0x2_0000, Mode::User), mem: Memory::new() };
     let words = [0x0400_0893, 0x0000_0073, 0x0000_0013, 0xff5f_f06f]; // li a7, 64; ecall; nop; j
     (0..).zip(words).for_each(|(i, word)| machine.set_word(0x2_0000 + 4 * i, word));
-    machine.set_word(0xC000_0000, 0x0000_0013); // nop
-    machine.set_word(0xC000_0004, 0x3020_0073); // mret
+    (0..).zip(kernel).for_each(|(i, word)| machine.set_word(0xC000_0000 + 4 * i, *word));
     machine.set_word(lockstep::map::ECALL_VECTOR, 0xC000_0000);
     let inferior = Inferior::new(Program::default(), machine, Box::new(NoHost), DEFAULT_BUDGET_BYTES);
     let mut session = Session::new(inferior);
     let client = session.connect();
+    (session, client)
+}
+
+const NOP: u32 = 0x0000_0013;
+const MRET: u32 = 0x3020_0073;
+
+/// The last reply to `body`, after the program has run as far as it goes.
+fn last_reply(session: &mut Session, client: ClientId, body: &[u8]) -> Vec<u8> {
+    let mut said = exchange(session, client, &packet(body));
+    while session.is_running() {
+        session.run(1000);
+        said.extend(session.outbox(client));
+    }
+    bodies(&said).pop().unwrap_or_default()
+}
+
+fn monitor(session: &mut Session, client: ClientId, command: &str) {
+    let hex: String = command.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(last_reply(session, client, format!("qRcmd,{hex}").as_bytes()), b"OK");
+}
+
+/// Catching user ECALLs needs a kernel: here it is two words, at the vector.
+#[test]
+fn ecalls_are_caught_at_entry_and_return() {
+    let (mut session, client) = session_with_kernel(&[NOP, MRET]);
     exchange(&mut session, client, &packet(b"QCatchSyscalls:1;40"));
     let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
     for _ in 0..2 {
@@ -255,4 +278,39 @@ fn ecalls_are_caught_at_entry_and_return() {
     assert_eq!(next(b"p20"), b"04000200");
     assert_eq!(next(b"vCont;s"), stopped("thread:01;", 0x2_0008));
     assert_eq!(next(b"p20"), b"08000200");
+}
+
+/// The user's own catches stop before the ECALL, in both directions.
+#[test]
+fn ecalls_are_caught_by_name_in_both_directions() {
+    let (mut session, client) = session_with_kernel(&[NOP, MRET]);
+    monitor(&mut session, client, "catch-ecall read write");
+    let mut next = |body: &[u8]| {
+        let reply = last_reply(&mut session, client, body);
+        (reply, session.inferior().machine().hart.instructions)
+    };
+    let at_ecall = stopped("thread:01;", 0x2_0004);
+    // A round is li, ECALL, nop and MRET of the kernel, nop, j.
+    assert_eq!(next(b"vCont;c"), (at_ecall.clone(), 1));
+    assert_eq!(next(b"vCont;c"), (at_ecall.clone(), 7));
+    assert_eq!(next(b"vCont;c"), (at_ecall.clone(), 13));
+    assert_eq!(next(b"bc"), (at_ecall.clone(), 7));
+    assert_eq!(next(b"vCont;s").1, 10);
+    assert_eq!(next(b"bc"), (at_ecall, 7));
+}
+
+/// TRAP-6: what goes wrong in the kernel is the ECALL's fault to the program, the kernel's to one who looks at it.
+#[test]
+fn a_fault_in_the_kernel_is_shown_where_it_matters() {
+    let (mut session, client) = session_with_kernel(&[NOP, 0]);
+    let mut fault = |body: &[u8]| {
+        last_reply(&mut session, client, body);
+        let pc = session.inferior().machine().hart.pc;
+        (pc, matches!(session.inferior().last_stop, lockstep::gdb::Stop::Fault(_)))
+    };
+    assert_eq!(fault(b"vCont;c"), (0x2_0004, true));
+    assert_eq!(fault(b"vCont;s"), (0x2_0004, true));
+    let command: String = "kernel on".bytes().map(|byte| format!("{byte:02x}")).collect();
+    fault(format!("qRcmd,{command}").as_bytes());
+    assert_eq!(fault(b"vCont;c"), (0xC000_0004, true));
 }

@@ -3,7 +3,7 @@
 //! * [`decoder`] - all 2^32 instruction words.
 //! * [`handlers`] - the functions the engines call, proved by SMT; [`extract`] has them compiled.
 //! * [`engines`] - that every engine calls the right function with the right operands.
-//! * [`witness`] - the specification against the official Sail model.
+//! * [`witness`] - the specification against the official Sail model; [`spike`] - and against Spike.
 //! * [`tools`] - the translator and the terms against the machine code.
 //! * [`report`] - what was claimed and what came of it.
 //!
@@ -15,6 +15,7 @@ pub mod engines;
 pub mod extract;
 pub mod handlers;
 pub mod report;
+pub mod spike;
 pub mod tools;
 mod values;
 pub mod witness;
@@ -110,6 +111,7 @@ pub fn run(options: &Options, on_entry: &mut dyn FnMut(&Entry)) -> Result<Report
     }
     add(&mut report, engines::check(options));
     add(&mut report, witness::check(options));
+    add(&mut report, spike::check(options));
     report.index();
     let path = options.dir.join("report.json");
     fs::write(&path, report.to_json()).map_err(|error| FormalError::Report(path, error))?;

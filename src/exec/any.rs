@@ -61,6 +61,25 @@ impl AnyEngine {
         }
     }
 
+    /// An engine of `kind` that compiles code when it first gets there; `None` where this build or host has none
+    /// of that kind.
+    pub fn eager(kind: EngineKind) -> Option<AnyEngine> {
+        #[cfg(feature = "jit")]
+        if kind == EngineKind::Jit {
+            return Jit::with_threshold(1).map(|jit| AnyEngine::Jit(Box::new(jit)));
+        }
+        Some(AnyEngine::new(kind)).filter(|engine| engine.kind() == kind)
+    }
+
+    /// How many places have compiled code now.
+    pub fn compiled(&self) -> usize {
+        match self {
+            AnyEngine::Step(_) | AnyEngine::Block(_) => 0,
+            #[cfg(feature = "jit")]
+            AnyEngine::Jit(engine) => engine.compiled(),
+        }
+    }
+
     /// Which engine it is.
     pub fn kind(&self) -> EngineKind {
         match self {

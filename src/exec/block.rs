@@ -153,6 +153,11 @@ fn is_active<S: Sink>(_sink: &S) -> bool {
 
 #[allow(private_bounds, reason = "the engines are named: Block and Jit")]
 impl<T: Tier> Translated<T> {
+    #[cfg(feature = "jit")]
+    pub(super) fn tier(&self) -> &T {
+        &self.tier
+    }
+
     pub(super) fn with_tier(tier: T) -> Translated<T> {
         Translated {
             cache: Box::new(Cache::new()),

@@ -10,8 +10,9 @@
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
-use crate::isa::{Insn, Op, Reg, decode};
-use crate::map::{self, Addr, Mode, SINK_INDEX};
+use crate::hart::destination;
+use crate::isa::{Insn, Op, decode};
+use crate::map::{self, Addr, Mode};
 use crate::mem::{Memory, PageNo};
 
 use super::block_ops::{Handler, Regs, gone, pair, single};
@@ -258,7 +259,7 @@ fn translate_ops(mem: &Memory, mode: Mode, block: &mut Block, cuts: &BTreeSet<Ad
         }
         block.steps += 1;
         if op.code.is_jump() {
-            block.targets = [behind, op.imm];
+            block.targets = op.targets(pc);
             return behind;
         }
         pc = behind;
@@ -281,10 +282,17 @@ impl BlockOp {
         BlockOp { next: gone, code, rd: 0, rs1: 0, rs2: 0, imm: 0 }
     }
 
+    /// Where a block goes on that ends with this operation, at `pc`: behind it, and where a branch or JAL goes.
+    #[inline]
+    pub fn targets(self, pc: Addr) -> [Addr; 2] {
+        [ops::next_pc(pc), self.imm]
+    }
+
     /// The operation of `insn` at `pc`; the immediate of a branch or JAL is the address it goes to.
-    fn of(insn: Insn, pc: Addr) -> BlockOp {
+    #[inline(always)]
+    pub fn of(insn: Insn, pc: Addr) -> BlockOp {
         let imm = insn.imm as u32;
-        let rd = if insn.rd == Reg::ZERO { SINK_INDEX } else { insn.rd.index() } as u8;
+        let rd = destination(insn.rd) as u8;
         let (rs1, rs2) = (insn.rs1.index() as u8, insn.rs2.index() as u8);
         let plain = |code| BlockOp { next: gone, code, rd, rs1, rs2, imm };
         // ISA-13: a jump that raises is left to the plain engine, an untaken branch does not raise.

@@ -1,4 +1,4 @@
-//! What the operations of a block do: one small function an operation, each of which calls the next.
+//! The functions that execute the operations of a block: what an arm of `block_arms.rs` does, and a call of the next.
 //!
 //! ```text
 //!   one::<Addi> --> two::<Lw, Add> --> last::<Bne> --> (the next block's first) ...
@@ -7,9 +7,9 @@
 //! The calls are the last thing that a function does, so the compiler makes them jumps, and the processor predicts
 //! each from its own place. Nothing depends on that: [`CHAIN_STEPS`] bounds how deep they could nest otherwise.
 
+use super::block_arms::*;
 use super::block_code::{Block, BlockId, BlockOp, Code, Jumps, NO_BLOCK};
-use super::ops;
-use crate::map::{self, Addr, Mode};
+use crate::map::{Addr, Mode};
 use crate::mem::{Bounds, Notes, PageNo, Views, note};
 
 /// The registers while blocks run, behind them room for every index that a `u8` can be.
@@ -85,48 +85,82 @@ impl Core<'_> {
     }
 }
 
-/// An operation that continues with the one behind it.
-trait Plain {
-    /// Executes `op`; `false`, with nothing changed, when the plain engine has to.
-    fn run(core: &mut Core<'_>, regs: &mut Regs, op: &BlockOp) -> bool;
+impl Plain for &Core<'_> {
+    #[inline(always)]
+    fn may_load<const WIDTH: u32>(self, addr: Addr) -> bool {
+        is_plain::<WIDTH>(addr, self.span)
+    }
+    #[inline(always)]
+    fn may_store<const WIDTH: u32>(self, addr: Addr) -> bool {
+        let notes = self.notes[PageNo::of(addr).index()];
+        is_noted::<WIDTH>(notes, self.may_store, addr) || self.is_beside::<WIDTH>(notes, addr)
+    }
+    #[inline(always)]
+    fn byte(self, addr: Addr) -> u8 {
+        self.views.byte(addr).get()
+    }
+    #[inline(always)]
+    fn half(self, addr: Addr) -> u16 {
+        self.views.half(addr).get()
+    }
+    #[inline(always)]
+    fn word(self, addr: Addr) -> u32 {
+        self.views.word(addr).get()
+    }
+    #[inline(always)]
+    fn set_byte(self, addr: Addr, value: u8) {
+        self.views.byte(addr).set(value);
+    }
+    #[inline(always)]
+    fn set_half(self, addr: Addr, value: u16) {
+        self.views.half(addr).set(value);
+    }
+    #[inline(always)]
+    fn set_word(self, addr: Addr, value: u32) {
+        self.views.word(addr).set(value);
+    }
 }
 
-/// An operation that ends its block.
-trait End {
-    /// Executes `op`, the last of `block`, and goes on.
-    fn run(core: &mut Core<'_>, regs: &mut Regs, block: &Block, op: &BlockOp);
+impl Core<'_> {
+    /// Whether a store to a watched page may go straight to memory, because it misses what is watched.
+    #[cold]
+    fn is_beside<const WIDTH: u32>(&self, notes: u8, addr: Addr) -> bool {
+        is_noted::<WIDTH>(notes, note::may_store_beside(self.mode), addr) && self.watched.miss(addr, addr + (WIDTH - 1))
+    }
 }
 
-fn one<A: Plain>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
+fn one<A: Arm>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
     let Some((op, rest)) = ops.split_first() else { return core.stop(block, Left::Gone) };
-    if !A::run(core, regs, op) {
+    if !A::run(regs, &*core, op) {
         return core.stop(block, Left::Step(rest.len()));
     }
     (op.next)(core, regs, block, rest);
 }
 
-fn two<A: Plain, B: Plain>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
+fn two<A: Arm, B: Arm>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
     let Some(([first, second], rest)) = ops.split_first_chunk() else { return core.stop(block, Left::Gone) };
-    if !A::run(core, regs, first) {
+    if !A::run(regs, &*core, first) {
         return core.stop(block, Left::Step(rest.len() + 1));
     }
-    if !B::run(core, regs, second) {
+    if !B::run(regs, &*core, second) {
         return core.stop(block, Left::Step(rest.len()));
     }
     (second.next)(core, regs, block, rest);
 }
 
-fn last<E: End>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
+fn last<E: LastArm>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
     let [op] = ops else { return core.stop(block, Left::Gone) };
-    E::run(core, regs, block, op);
+    let way = E::run(regs, op, block.targets);
+    leave(core, regs, block, way);
 }
 
-fn two_last<A: Plain, E: End>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
+fn two_last<A: Arm, E: LastArm>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
     let [first, second] = ops else { return core.stop(block, Left::Gone) };
-    if !A::run(core, regs, first) {
+    if !A::run(regs, &*core, first) {
         return core.stop(block, Left::Step(1));
     }
-    E::run(core, regs, block, second);
+    let way = E::run(regs, second, block.targets);
+    leave(core, regs, block, way);
 }
 
 /// The function of a block without operations.
@@ -134,214 +168,33 @@ pub(super) fn gone(core: &mut Core<'_>, _regs: &mut Regs, block: &Block, _ops: &
     core.stop(block, Left::Gone);
 }
 
-/// Declares what operations compute: the function of `exec/ops.rs`, and whether its second operand is the
-/// immediate.
-macro_rules! alu {
-    ($($op:ident = $f:ident $second:ident;)*) => {$(
-        struct $op;
-        impl Plain for $op {
-            #[inline(always)]
-            fn run(_core: &mut Core<'_>, regs: &mut Regs, op: &BlockOp) -> bool {
-                regs[op.rd as usize] = ops::$f(regs[op.rs1 as usize], alu!(@$second regs op));
-                true
-            }
-        }
-    )*};
-    (@reg $regs:ident $op:ident) => { $regs[$op.rs2 as usize] };
-    (@imm $regs:ident $op:ident) => { $op.imm };
-}
-
-alu! {
-    Add = add reg;
-    Sub = sub reg;
-    Xor = xor reg;
-    Or = or reg;
-    And = and reg;
-    Slt = slt reg;
-    Sltu = sltu reg;
-    Sll = sll reg;
-    Srl = srl reg;
-    Sra = sra reg;
-    Addi = add imm;
-    Xori = xor imm;
-    Ori = or imm;
-    Andi = and imm;
-    Slti = slt imm;
-    Sltiu = sltu imm;
-    Slli = sll imm;
-    Srli = srl imm;
-    Srai = sra imm;
-    Mul = mul reg;
-    Mulh = mulh reg;
-    Mulhsu = mulhsu reg;
-    Mulhu = mulhu reg;
-    Div = div reg;
-    Divu = divu reg;
-    Rem = rem reg;
-    Remu = remu reg;
-}
-
-struct Set;
-
-impl Plain for Set {
-    #[inline(always)]
-    fn run(_core: &mut Core<'_>, regs: &mut Regs, op: &BlockOp) -> bool {
-        regs[op.rd as usize] = op.imm;
-        true
-    }
-}
-
-struct Nop;
-
-impl Plain for Nop {
-    #[inline(always)]
-    fn run(_core: &mut Core<'_>, _regs: &mut Regs, _op: &BlockOp) -> bool {
-        true
-    }
-}
-
-/// Declares loads: how many bytes, and how they become a word.
-macro_rules! loads {
-    ($($op:ident = $width:literal $read:expr;)*) => {$(
-        struct $op;
-        impl Plain for $op {
-            #[inline(always)]
-            fn run(core: &mut Core<'_>, regs: &mut Regs, op: &BlockOp) -> bool {
-                let addr = ops::effective_address(regs[op.rs1 as usize], op.imm);
-                let read: fn(Views<'_>, Addr) -> u32 = $read;
-                let is_plain = is_plain::<$width>(addr, core.span);
-                if is_plain {
-                    regs[op.rd as usize] = read(core.views, addr);
-                }
-                is_plain
-            }
-        }
-    )*};
-}
-
-loads! {
-    Lb = 1 |views, addr| views.byte(addr).get() as i8 as u32;
-    Lh = 2 |views, addr| views.half(addr).get() as i16 as u32;
-    Lw = 4 |views, addr| views.word(addr).get();
-    Lbu = 1 |views, addr| views.byte(addr).get().into();
-    Lhu = 2 |views, addr| views.half(addr).get().into();
-}
-
-impl Core<'_> {
-    /// Whether a store to a watched page needs no preparation, because it misses what is watched.
-    #[cold]
-    fn is_beside(&self, notes: u8, addr: Addr, width: u32) -> bool {
-        notes & note::may_store_beside(self.mode) != 0 && self.watched.miss(addr, addr + (width - 1))
-    }
-}
-
-/// Declares stores: how many bytes, and how a word becomes them.
-macro_rules! stores {
-    ($($op:ident = $width:literal $write:expr;)*) => {$(
-        struct $op;
-        impl Plain for $op {
-            #[inline(always)]
-            fn run(core: &mut Core<'_>, regs: &mut Regs, op: &BlockOp) -> bool {
-                let addr = ops::effective_address(regs[op.rs1 as usize], op.imm);
-                let write: fn(Views<'_>, Addr, u32) = $write;
-                let notes = core.notes[PageNo::of(addr).index()];
-                let is_plain = addr.is_multiple_of($width)
-                    && (notes & core.may_store != 0 || core.is_beside(notes, addr, $width));
-                if is_plain {
-                    write(core.views, addr, regs[op.rs2 as usize]);
-                }
-                is_plain
-            }
-        }
-    )*};
-}
-
-stores! {
-    Sb = 1 |views, addr, value| views.byte(addr).set(value as u8);
-    Sh = 2 |views, addr, value| views.half(addr).set(value as u16);
-    Sw = 4 |views, addr, value| views.word(addr).set(value);
-}
-
-/// Leaves `block` by `side`: 0 to the block behind it, 1 to where its jump goes.
+/// Leaves `block` by `way`. Each way is a jump of its own, which the processor predicts by itself.
 #[inline(always)]
-fn leave(core: &mut Core<'_>, regs: &mut Regs, block: &Block, side: usize) {
+fn leave(core: &mut Core<'_>, regs: &mut Regs, block: &Block, way: Way) {
+    match way {
+        Way::Side(0) => leave_by(core, regs, block, 0),
+        Way::Side(_) => leave_by(core, regs, block, 1),
+        Way::Jump(target) => jump(core, regs, block, target),
+        Way::Step => core.stop(block, Left::Step(0)),
+    }
+}
+
+#[inline(always)]
+fn leave_by(core: &mut Core<'_>, regs: &mut Regs, block: &Block, side: usize) {
     match block.next[side].get() {
         NO_BLOCK => core.stop(block, Left::Link(side)),
         next => enter(core, regs, next),
     }
 }
 
-/// Declares branches by their condition.
-macro_rules! branches {
-    ($($op:ident = $f:ident;)*) => {$(
-        struct $op;
-        impl End for $op {
-            #[inline(always)]
-            fn run(core: &mut Core<'_>, regs: &mut Regs, block: &Block, op: &BlockOp) {
-                // Each way is a jump of its own, which the processor predicts by itself.
-                match ops::$f(regs[op.rs1 as usize], regs[op.rs2 as usize]) {
-                    true => leave(core, regs, block, 1),
-                    false => leave(core, regs, block, 0),
-                }
-            }
+#[inline(always)]
+fn jump(core: &mut Core<'_>, regs: &mut Regs, block: &Block, target: Addr) {
+    match core.jumps.target(core.mode, target) {
+        NO_BLOCK => {
+            core.target = target;
+            core.stop(block, Left::Jump);
         }
-    )*};
-}
-
-branches! {
-    Beq = beq;
-    Bne = bne;
-    Blt = blt;
-    Bge = bge;
-    Bltu = bltu;
-    Bgeu = bgeu;
-}
-
-struct Jal;
-
-impl End for Jal {
-    #[inline(always)]
-    fn run(core: &mut Core<'_>, regs: &mut Regs, block: &Block, op: &BlockOp) {
-        regs[op.rd as usize] = block.targets[0];
-        leave(core, regs, block, 1)
-    }
-}
-
-struct Jalr;
-
-impl End for Jalr {
-    #[inline(always)]
-    fn run(core: &mut Core<'_>, regs: &mut Regs, block: &Block, op: &BlockOp) {
-        let target = ops::jalr_target(regs[op.rs1 as usize], op.imm);
-        if !ops::is_aligned_target(target) {
-            return core.stop(block, Left::Step(0));
-        }
-        regs[op.rd as usize] = block.targets[0];
-        match core.jumps.target(core.mode, target) {
-            NO_BLOCK => {
-                core.target = target;
-                core.stop(block, Left::Jump);
-            }
-            next => enter(core, regs, next),
-        }
-    }
-}
-
-struct Next;
-
-impl End for Next {
-    #[inline(always)]
-    fn run(core: &mut Core<'_>, regs: &mut Regs, block: &Block, _op: &BlockOp) {
-        leave(core, regs, block, 0)
-    }
-}
-
-struct Step;
-
-impl End for Step {
-    #[inline(always)]
-    fn run(core: &mut Core<'_>, _regs: &mut Regs, block: &Block, _op: &BlockOp) {
-        core.stop(block, Left::Step(0));
+        next => enter(core, regs, next),
     }
 }
 
@@ -355,11 +208,7 @@ pub(super) const fn single(code: Code) -> Handler {
             }
         };
     }
-    table! {
-        [Add Sub Xor Or And Slt Sltu Sll Srl Sra Addi Xori Ori Andi Slti Sltiu Slli Srli Srai
-         Mul Mulh Mulhsu Mulhu Div Divu Rem Remu Lb Lh Lw Lbu Lhu Sb Sh Sw Set Nop]
-        [Beq Bne Blt Bge Bltu Bgeu Jal Jalr Next Step]
-    }
+    all_arms!(table)
 }
 
 /// The function of an operation together with the one behind it, for the pairs that have one.
@@ -387,20 +236,4 @@ pub(super) const fn pair(first: Code, second: Code) -> Option<Handler> {
         };
     }
     firsts!(Add Sub Xor Or And Sltu Addi Andi Slli Srli Mul Lw Lbu Lhu Sb Sw Set)
-}
-
-/// The bytes from [`map::USER_START`] on that `mode` may load from and that are plain memory (MAP-5, MAP-6).
-pub(super) const fn plain_span(mode: Mode) -> u32 {
-    match mode {
-        Mode::User => map::KERNEL_START - map::USER_START,
-        Mode::Machine => map::MACHINE_REGS - map::USER_START,
-    }
-}
-
-/// Whether a load of `WIDTH` bytes may go straight to memory: MEM-3 and MAP-5 in one comparison,
-/// because a rotation moves the bits that alignment forbids to the top.
-#[inline]
-fn is_plain<const WIDTH: u32>(addr: Addr, span: u32) -> bool {
-    let shift = WIDTH.trailing_zeros();
-    addr.wrapping_sub(map::USER_START).rotate_right(shift) < span >> shift
 }

@@ -1,7 +1,8 @@
 //! Runs translated blocks on a machine: copies the registers in and out, and accounts for the steps.
 
+use super::block_arms::plain_span;
 use super::block_code::{BlockId, Cache};
-use super::block_ops::{CHAIN_STEPS, Core, Left, enter, plain_span};
+use super::block_ops::{CHAIN_STEPS, Core, Left, enter};
 use crate::hart::Machine;
 use crate::map::{Addr, SINK_INDEX, WORD_BYTES};
 use crate::mem::note;

@@ -39,6 +39,11 @@ impl Jit {
     pub fn with_threshold(hot: u32) -> Option<Jit> {
         Some(Translated::with_tier(Compiled::new(hot.max(1))?))
     }
+
+    /// How many places have compiled code now.
+    pub fn compiled(&self) -> usize {
+        self.tier().entries.len()
+    }
 }
 
 /// The compiled regions of a memory.

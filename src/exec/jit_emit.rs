@@ -11,8 +11,8 @@ use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, SigRef, S
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Switch, Variable};
 
+use super::block_arms::plain_span;
 use super::block_code::{BlockOp, Code, place_of};
-use super::block_ops::plain_span;
 use super::jit::Slot;
 use super::jit_access::{Access, Group, groups};
 use super::jit_call::Context;

@@ -7,6 +7,9 @@
 mod any;
 #[cfg_attr(not(feature = "jit"), allow(dead_code, reason = "what a compiler above the blocks asks"))]
 mod block;
+// Before those that expand its macro.
+#[macro_use]
+mod block_arms;
 #[cfg_attr(not(feature = "jit"), allow(dead_code, reason = "what a compiler above the blocks asks"))]
 mod block_code;
 mod block_ops;
@@ -22,6 +25,7 @@ mod jit_emit;
 #[cfg(feature = "jit")]
 mod jit_region;
 pub mod ops;
+pub mod probe;
 mod step;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 use super::{Engine, Exit, INTERRUPT_STEPS, Until, WatchRange, ops};
 use crate::ecall::{self, Halt, Host, Served};
 use crate::hart::Machine;
-use crate::isa::{Format, Insn, Op, decode};
+use crate::isa::{Format, Insn, Op, Reg, decode};
 use crate::map::{self, Addr, Mode};
 use crate::mem::MemSpan;
 use crate::trace::{MemAccess, RegAccess, Retired, Sink};
@@ -86,7 +86,7 @@ impl Step {
             Err((trap, word)) => return enter_kernel(machine, trap, word, None, sink),
         };
         let before = sources(machine, insn, word, sink);
-        if insn.op == Op::Ecall && machine.hart.mode == Mode::Machine {
+        if is_call(machine, insn) {
             return call(machine, host, word, before, sink, watch);
         }
         let mut notes = N::default();
@@ -118,7 +118,7 @@ fn is_active<S: Sink>(_sink: &S) -> bool {
 }
 
 /// What a step did besides moving pc, for those who look. `()` notes nothing and costs nothing.
-trait Notes: Default {
+pub(super) trait Notes: Default {
     /// The destination register, x0 included, got `value`.
     #[inline]
     fn wrote(&mut self, _value: u32) {}
@@ -180,7 +180,7 @@ impl Notes for Accesses {
 }
 
 /// Stops at accesses to ranges.
-struct Watching<'a> {
+pub(super) struct Watching<'a> {
     ranges: &'a [WatchRange],
     /// The lowest and the highest watched address: most accesses are outside.
     first: Addr,
@@ -213,11 +213,71 @@ fn span_of(mem: MemAccess) -> MemSpan {
     MemSpan { first: mem.addr, last: mem.addr + (bytes - 1), is_write: mem.wmask != 0 }
 }
 
-/// Executes `insn` and returns the address of the next one; on a trap nothing has changed (TRAP-2).
+/// What an instruction reads and changes. The machine is one; `probe.rs` has a small one, on which
+/// what this file does with an instruction is proved for all values.
+pub(super) trait State {
+    fn pc(&self) -> Addr;
+    fn mode(&self) -> Mode;
+    fn set_mode(&mut self, mode: Mode);
+    fn x(&self, reg: Reg) -> u32;
+    fn set_x(&mut self, reg: Reg, value: u32);
+    fn word(&self, addr: Addr) -> u32;
+    fn set_word(&mut self, addr: Addr, value: u32);
+}
+
+impl State for Machine {
+    #[inline]
+    fn pc(&self) -> Addr {
+        self.hart.pc
+    }
+    #[inline]
+    fn mode(&self) -> Mode {
+        self.hart.mode
+    }
+    #[inline]
+    fn set_mode(&mut self, mode: Mode) {
+        self.hart.mode = mode;
+    }
+    #[inline]
+    fn x(&self, reg: Reg) -> u32 {
+        self.hart.x(reg)
+    }
+    #[inline]
+    fn set_x(&mut self, reg: Reg, value: u32) {
+        self.hart.set_x(reg, value);
+    }
+    #[inline]
+    fn word(&self, addr: Addr) -> u32 {
+        Machine::word(self, addr)
+    }
+    #[inline]
+    fn set_word(&mut self, addr: Addr, value: u32) {
+        Machine::set_word(self, addr, value);
+    }
+}
+
+/// Whether `insn` is an ECALL of machine mode, which the machine serves.
+#[inline(always)]
+pub(super) fn is_call(machine: &impl State, insn: Insn) -> bool {
+    insn.op == Op::Ecall && machine.mode() == Mode::Machine
+}
+
 #[inline]
 fn execute(machine: &mut Machine, word: u32, insn: Insn, notes: &mut impl Notes) -> Result<Addr, Trap> {
-    let pc = machine.hart.pc;
-    let (a, b) = (machine.hart.x(insn.rs1), machine.hart.x(insn.rs2));
+    execute_on(machine, word, insn, notes)
+}
+
+/// Executes `insn` and returns the address of the next one; on a trap nothing has changed (TRAP-2).
+/// Where the operation is known, only its arm is left.
+#[inline(always)]
+pub(super) fn execute_on(
+    machine: &mut impl State,
+    word: u32,
+    insn: Insn,
+    notes: &mut impl Notes,
+) -> Result<Addr, Trap> {
+    let pc = machine.pc();
+    let (a, b) = (machine.x(insn.rs1), machine.x(insn.rs2));
     let imm = insn.imm as u32;
     match insn.op {
         Op::Add => write(machine, insn, notes, ops::add(a, b)),
@@ -275,22 +335,22 @@ fn execute(machine: &mut Machine, word: u32, insn: Insn, notes: &mut impl Notes)
 }
 
 #[inline]
-fn write(machine: &mut Machine, insn: Insn, notes: &mut impl Notes, value: u32) -> Result<Addr, Trap> {
-    machine.hart.set_x(insn.rd, value);
+fn write(machine: &mut impl State, insn: Insn, notes: &mut impl Notes, value: u32) -> Result<Addr, Trap> {
+    machine.set_x(insn.rd, value);
     notes.wrote(value);
-    Ok(ops::next_pc(machine.hart.pc))
+    Ok(ops::next_pc(machine.pc()))
 }
 
 #[inline]
-fn branch(machine: &Machine, imm: u32, is_taken: bool) -> Result<Addr, Trap> {
-    let pc = machine.hart.pc;
+fn branch(machine: &impl State, imm: u32, is_taken: bool) -> Result<Addr, Trap> {
+    let pc = machine.pc();
     if is_taken { aligned(ops::pc_relative(pc, imm)) } else { Ok(ops::next_pc(pc)) }
 }
 
 #[inline]
-fn jump(machine: &mut Machine, insn: Insn, notes: &mut impl Notes, target: Addr) -> Result<Addr, Trap> {
+fn jump(machine: &mut impl State, insn: Insn, notes: &mut impl Notes, target: Addr) -> Result<Addr, Trap> {
     let target = aligned(target)?;
-    write(machine, insn, notes, ops::next_pc(machine.hart.pc))?;
+    write(machine, insn, notes, ops::next_pc(machine.pc()))?;
     Ok(target)
 }
 
@@ -306,14 +366,14 @@ fn aligned(target: Addr) -> Result<Addr, Trap> {
 
 #[inline]
 fn load(
-    machine: &mut Machine,
+    machine: &mut impl State,
     insn: Insn,
     notes: &mut impl Notes,
     width: u32,
     extract: fn(u32, u32) -> u32,
 ) -> Result<Addr, Trap> {
-    let addr = ops::effective_address(machine.hart.x(insn.rs1), insn.imm as u32);
-    check_access(machine.hart.mode, addr, width, Cause::LoadAccessFault, Cause::LoadAddressMisaligned)?;
+    let addr = ops::effective_address(machine.x(insn.rs1), insn.imm as u32);
+    check_access(machine.mode(), addr, width, Cause::LoadAccessFault, Cause::LoadAddressMisaligned)?;
     let value = extract(machine.word(addr), addr);
     notes.accessed(MemAccess {
         addr,
@@ -326,15 +386,15 @@ fn load(
 
 #[inline]
 fn store(
-    machine: &mut Machine,
+    machine: &mut impl State,
     insn: Insn,
     notes: &mut impl Notes,
     width: u32,
     insert: fn(u32, u32, u32) -> u32,
 ) -> Result<Addr, Trap> {
-    let addr = ops::effective_address(machine.hart.x(insn.rs1), insn.imm as u32);
-    check_access(machine.hart.mode, addr, width, Cause::StoreAccessFault, Cause::StoreAddressMisaligned)?;
-    let value = machine.hart.x(insn.rs2);
+    let addr = ops::effective_address(machine.x(insn.rs1), insn.imm as u32);
+    check_access(machine.mode(), addr, width, Cause::StoreAccessFault, Cause::StoreAddressMisaligned)?;
+    let value = machine.x(insn.rs2);
     let old = if width < map::WORD_BYTES { machine.word(addr) } else { 0 };
     machine.set_word(addr, insert(old, addr, value));
     notes.accessed(MemAccess {
@@ -343,7 +403,7 @@ fn store(
         wdata: value & data_mask(width),
         ..MemAccess::default()
     });
-    Ok(ops::next_pc(machine.hart.pc))
+    Ok(ops::next_pc(machine.pc()))
 }
 
 /// MEM-4: the region first, then the alignment.
@@ -397,12 +457,12 @@ fn call(
 }
 
 /// MODE-4, MODE-5.
-fn mret(machine: &mut Machine, word: u32) -> Result<Addr, Trap> {
-    if machine.hart.mode == Mode::User {
+fn mret(machine: &mut impl State, word: u32) -> Result<Addr, Trap> {
+    if machine.mode() == Mode::User {
         return Err(Trap::new(Cause::IllegalInstruction, word));
     }
     let target = aligned(ops::next_pc(machine.word(map::MEPC)))?;
-    machine.hart.mode = Mode::User;
+    machine.set_mode(Mode::User);
     Ok(target)
 }
 

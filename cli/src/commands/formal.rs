@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Only this layer (may be repeated)
-    #[arg(long, value_name = "LAYER", value_parser = ["decoder", "handler", "engine", "witness", "tool", "mutant"])]
+    #[arg(long, value_name = "LAYER", value_parser = ["decoder", "handler", "arm", "engine", "witness", "tool", "mutant"])]
     layer: Vec<String>,
     /// Threads to use
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]

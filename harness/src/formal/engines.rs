@@ -28,6 +28,10 @@ pub fn check(options: &Options) -> Vec<Entry> {
                 entries.push(check_op(*kind, op));
             }
         }
+        let name = format!("engine.{}.pairs", kind.name());
+        if *kind != EngineKind::Step && options.wants(Layer::Engine, &[kind.name(), &name]) {
+            entries.push(check_pairs(*kind, &name));
+        }
     }
     entries
 }
@@ -37,8 +41,38 @@ fn name(kind: EngineKind, op: Op) -> String {
 }
 
 fn check_op(kind: EngineKind, op: Op) -> Entry {
-    let mut bench = Bench::new(kind);
-    let cases = registers(op).chain(values(op));
+    let claim = format!(
+        "the engine `{}` runs {} as the specification's machine does, with {} and corner values",
+        kind.name(),
+        op.mnemonic(),
+        if kind == EngineKind::Jit { "all ways of equal registers" } else { "all register operands" },
+    );
+    let entry = match kind {
+        EngineKind::Jit => run_cases(kind, &name(kind, op), &claim, compiled_cases(op)),
+        _ => run_cases(kind, &name(kind, op), &claim, registers(op).chain(values(op))),
+    };
+    Entry { instructions: vec![op.mnemonic().to_string()], ..entry }
+}
+
+/// Blocks of two instructions: pairs that the block engine has codes of its own for are among them,
+/// and whatever the compiler makes of one instruction behind another.
+fn check_pairs(kind: EngineKind, name: &str) -> Entry {
+    let claim = format!(
+        "the engine `{}` runs each instruction behind each other one as the specification's machine does",
+        kind.name()
+    );
+    let entry = run_cases(kind, name, &claim, pairs(if kind == EngineKind::Jit { 2 } else { 24 }));
+    let ops = Op::ALL.into_iter().filter(|op| op.class() != Class::System);
+    Entry { instructions: ops.map(|op| op.mnemonic().to_string()).collect(), ..entry }
+}
+
+fn run_cases(kind: EngineKind, name: &str, claim: &str, cases: impl Iterator<Item = Case>) -> Entry {
+    let mut bench = match Bench::new(kind) {
+        Ok(bench) => bench,
+        Err(reason) => {
+            return Entry::new(Layer::Engine, name, claim, Method::Tested(0), 0.0, Outcome::Skip(reason));
+        }
+    };
     let mut count = 0;
     let (found, seconds) = timed(|| {
         cases.into_iter().find_map(|case| {
@@ -46,20 +80,16 @@ fn check_op(kind: EngineKind, op: Op) -> Entry {
             bench.difference(&case)
         })
     });
-    let claim = format!(
-        "the engine `{}` runs {} as the specification's machine does, with all register operands and corner values",
-        kind.name(),
-        op.mnemonic()
-    );
-    let method = Method::Tested(count);
-    let entry = Entry::new(Layer::Engine, &name(kind, op), &claim, method, seconds, Outcome::from_finding(found));
-    Entry { instructions: vec![op.mnemonic().to_string()], ..entry }
+    let found = found.or_else(|| bench.idle_compiler());
+    Entry::new(Layer::Engine, name, claim, Method::Tested(count), seconds, Outcome::from_finding(found))
 }
 
 /// One run of one instruction.
 #[derive(Clone, Debug)]
 struct Case {
     insn: Insn,
+    /// The instruction behind it; without one, a word that is none.
+    second: Option<Insn>,
     pc: u32,
     is_user: bool,
     /// The values of rs1 and rs2, where they are not those of the bench.
@@ -68,19 +98,24 @@ struct Case {
 
 /// Every choice of the registers that the format has.
 fn registers(op: Op) -> impl Iterator<Item = Case> {
-    let (rd, rs1, rs2) = match op.format() {
-        Format::R => (32, 32, 32),
-        Format::I | Format::Shamt => (32, 32, 1),
-        Format::S | Format::B => (1, 32, 32),
-        Format::U | Format::J => (32, 1, 1),
-        Format::Fence | Format::Bare => (1, 1, 1),
-    };
+    let [rd, rs1, rs2] = register_counts(op);
     let all = (0..rd).flat_map(move |d| (0..rs1).flat_map(move |a| (0..rs2).map(move |b| (d, a, b))));
     all.map(move |(d, a, b)| {
         let imm = immediate(op, 0x7a5c_b2c0) as i32;
         let insn = Insn { op, rd: Reg::new(d), rs1: Reg::new(a), rs2: Reg::new(b), imm };
-        Case { insn, pc: CODE, is_user: false, sources: None }
+        Case { insn, second: None, pc: CODE, is_user: false, sources: None }
     })
+}
+
+/// How many rd, rs1 and rs2 the format has.
+fn register_counts(op: Op) -> [u32; 3] {
+    match op.format() {
+        Format::R => [32, 32, 32],
+        Format::I | Format::Shamt => [32, 32, 1],
+        Format::S | Format::B => [1, 32, 32],
+        Format::U | Format::J => [32, 1, 1],
+        Format::Fence | Format::Bare => [1, 1, 1],
+    }
 }
 
 /// Corner values of both sources with random immediates, in both modes and at several addresses.
@@ -97,8 +132,71 @@ fn values(op: Op) -> impl Iterator<Item = Case> {
         let insn = Insn { op, rd, rs1, rs2, imm: imm as i32 };
         // Encoding and decoding leaves the operands that the format has.
         let insn = lockstep::isa::decode(encode(&insn)).unwrap_or(insn);
-        Case { insn, pc: PCS[bits as usize / 2 % PCS.len()], is_user: bits & 64 != 0, sources: Some((a, b)) }
+        let pc = PCS[bits as usize / 2 % PCS.len()];
+        Case { insn, second: None, pc, is_user: bits & 64 != 0, sources: Some((a, b)) }
     })
+}
+
+/// Cases for compiled code. Code is compiled once for a page, so each instruction has a page of its own and
+/// is run there with many values.
+fn compiled_cases(op: Op) -> impl Iterator<Item = Case> {
+    let few = |count: u32| if count == 1 { vec![0] } else { vec![0, 5, 6, 31] };
+    let [rd, rs1, rs2] = register_counts(op).map(few);
+    let mut pages = Pages::default();
+    let mut random = Random(SEED ^ op as u64);
+    let numbers: Vec<(u32, u32, u32)> =
+        rd.iter().flat_map(|d| rs1.iter().flat_map(|a| rs2.iter().map(|b| (*d, *a, *b))).collect::<Vec<_>>()).collect();
+    let equal = numbers.into_iter().map(|(d, a, b)| {
+        let imm = immediate(op, 0x7a5c_b2c0) as i32;
+        let insn = Insn { op, rd: Reg::new(d), rs1: Reg::new(a), rs2: Reg::new(b), imm };
+        Case { insn, second: None, pc: pages.next(), is_user: d == 5, sources: None }
+    });
+    let equal: Vec<Case> = equal.collect();
+    let valued = (0..ROUNDS as u32).flat_map(|round| {
+        let is_access = matches!(op.class(), Class::Load | Class::Store);
+        let imm = immediate(op, if is_access { 0x0030_0380 & random.word() } else { random.word() }) as i32;
+        let insn = Insn { op, rd: Reg::new(7), rs1: Reg::new(5), rs2: Reg::new(6), imm };
+        let insn = lockstep::isa::decode(encode(&insn)).unwrap_or(insn);
+        let firsts = if is_access { ADDRESSES.to_vec() } else { CORNERS.to_vec() };
+        let pc = pages.next();
+        let pairs = firsts.into_iter().flat_map(|a| CORNERS.iter().map(move |b| (a, *b)));
+        let case = move |pair| Case { insn, second: None, pc, is_user: round % 2 == 0, sources: Some(pair) };
+        pairs.map(case).collect::<Vec<_>>()
+    });
+    let valued: Vec<Case> = valued.collect();
+    equal.into_iter().chain(valued)
+}
+
+/// Every two instructions, `rounds` times with other registers and immediates.
+fn pairs(rounds: u32) -> impl Iterator<Item = Case> {
+    let computes = |op: &Op| op.class() != Class::System;
+    let mut random = Random(SEED);
+    let mut pages = Pages::default();
+    let ops = move || Op::ALL.into_iter().filter(computes);
+    let both = ops().flat_map(move |first| ops().map(move |second| (first, second)));
+    both.flat_map(move |ops| (0..rounds).map(move |round| (ops, round))).map(move |((first, second), round)| {
+        let mut insn = |op: Op| {
+            let bits = random.word();
+            let reg = |shift: u32| Reg::new([5, 6, 7, 0][(bits >> shift & 3) as usize]);
+            let imm = if op.class() == Class::Branch { 8 } else { immediate(op, bits & 0x0030_0380) };
+            let insn = Insn { op, rd: reg(0), rs1: reg(2), rs2: reg(4), imm: imm as i32 };
+            lockstep::isa::decode(encode(&insn)).unwrap_or(insn)
+        };
+        let (insn, second) = (insn(first), Some(insn(second)));
+        Case { insn, second, pc: pages.next(), is_user: round % 2 == 0, sources: None }
+    })
+}
+
+/// Pages for code, one after another.
+#[derive(Default)]
+struct Pages(u32);
+
+impl Pages {
+    fn next(&mut self) -> u32 {
+        const FIRST: u32 = 0x1000_0000;
+        self.0 += 1;
+        FIRST + 1024 * self.0
+    }
 }
 
 /// Runs of each pair of values, with other immediates.
@@ -142,13 +240,22 @@ struct Bench {
 const STEPS: u64 = 8;
 
 impl Bench {
-    fn new(kind: EngineKind) -> Bench {
+    /// # Errors
+    /// Why there is no such engine here.
+    fn new(kind: EngineKind) -> Result<Bench, String> {
+        let engine = AnyEngine::eager(kind).ok_or("this build has no such engine for this machine")?;
         let ours = Machine { hart: Hart::new(CODE, Mode::Machine), mem: Memory::new() };
         let (pc, mode, memory) = (CODE, zkvm::Mode::Machine, lockstep_spec::memory::Memory::new());
         let theirs = zkvm::Machine { pc, mode, instructions: 0, cycles: 0, last_user_trap: None, memory };
-        let mut bench = Bench { engine: AnyEngine::new(kind), ours, theirs };
+        let mut bench = Bench { engine, ours, theirs };
         ADDRESSES.iter().for_each(|addr| bench.set_word(addr & !3, initial(addr & !3)));
-        bench
+        Ok(bench)
+    }
+
+    /// That the compiling engine compiled nothing, so that its cases say nothing of it.
+    fn idle_compiler(&self) -> Option<String> {
+        let is_idle = self.engine.kind() == EngineKind::Jit && self.engine.compiled() == 0;
+        is_idle.then(|| "no case was compiled".to_string())
     }
 
     fn set_word(&mut self, addr: u32, value: u32) {
@@ -163,10 +270,15 @@ impl Bench {
         let ours = self.engine.run(&mut self.ours, &mut NoHost, Until::order(start + STEPS), &mut ());
         let (theirs, touched) = self.run_specification();
         let found = self.state_difference(ours, theirs, &touched);
-        self.set_word(case.pc, 0);
+        if matches!(self.engine, AnyEngine::Step(_)) || case.second.is_none() && case.pc < 0x1000_0000 {
+            self.set_word(case.pc, 0);
+        }
         touched.into_iter().for_each(|addr| self.set_word(addr, initial(addr)));
         found.map(|what| {
-            let text = disassemble(encode(&case.insn), case.pc);
+            let mut text = disassemble(encode(&case.insn), case.pc);
+            if let Some(second) = case.second {
+                text += &format!("; {}", disassemble(encode(&second), case.pc + 4));
+            }
             let sources =
                 case.sources.map_or(String::new(), |(a, b)| format!(" with rs1 = 0x{a:08x}, rs2 = 0x{b:08x}"));
             format!("`{text}` at pc 0x{:08x}{sources}: {what}", case.pc)
@@ -178,7 +290,13 @@ impl Bench {
             self.set_word(MACHINE_X + 4 * n, register(n));
             self.set_word(USER_X + 4 * n, register(n + 32));
         }
-        self.set_word(case.pc, encode(&case.insn));
+        // What is compiled stays as it is.
+        for (i, insn) in (0..).zip([Some(case.insn), case.second].into_iter().flatten()) {
+            let (addr, word) = (case.pc + 4 * i, encode(&insn));
+            if self.ours.word(addr) != word {
+                self.set_word(addr, word);
+            }
+        }
         let window = if case.is_user { USER_X } else { MACHINE_X };
         if let Some((a, b)) = case.sources {
             self.set_word(window + 4 * case.insn.rs1.index() as u32, a);

@@ -58,7 +58,9 @@ pub enum Layer {
     Decoder,
     /// The functions that the engines call.
     Handler,
-    /// An engine's use of those functions.
+    /// What an engine's code for one instruction does, for all operands and values.
+    Arm,
+    /// An engine running instructions.
     Engine,
     /// The specification against an independent model.
     Witness,
@@ -70,14 +72,15 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer.
-    pub const ALL: [Layer; 6] =
-        [Layer::Decoder, Layer::Handler, Layer::Engine, Layer::Witness, Layer::Tool, Layer::Mutant];
+    pub const ALL: [Layer; 7] =
+        [Layer::Decoder, Layer::Handler, Layer::Arm, Layer::Engine, Layer::Witness, Layer::Tool, Layer::Mutant];
 
     /// A word for it.
     pub const fn name(self) -> &'static str {
         match self {
             Layer::Decoder => "decoder",
             Layer::Handler => "handler",
+            Layer::Arm => "arm",
             Layer::Engine => "engine",
             Layer::Witness => "witness",
             Layer::Tool => "tool",

@@ -1,7 +1,11 @@
-//! The functions of `lockstep::exec::ops`: the one list, from which both the wrappers whose IR is
-//! proved (`cli/examples/exec_ops.rs`) and the table for running them natively are made.
+//! The functions that are proved: those of `lockstep::exec::ops`, and the engines' arms on the small
+//! state of `lockstep::exec::probe`. One list of each, from which both the wrappers whose IR is
+//! proved (`cli/examples/exec_ops.rs`) and the tables for running them natively are made.
 
-use lockstep::exec::ops;
+use lockstep::exec::{ops, probe};
+use lockstep::isa::Op;
+
+use super::arm::{GIVEN, given};
 
 /// Calls the macro `$with` with the signature of every function of `lockstep::exec::ops`.
 #[macro_export]
@@ -51,7 +55,7 @@ macro_rules! handlers {
     };
 }
 
-/// A function of one to three words, to be run natively.
+/// A function of words, to be run natively.
 #[derive(Clone, Copy)]
 pub struct Handler {
     /// Its name in `lockstep::exec::ops`.
@@ -62,7 +66,7 @@ pub struct Handler {
     ///
     /// # Panics
     /// For fewer words than it takes.
-    pub run: fn(&[u32]) -> u32,
+    pub run: fn(&[u32]) -> u128,
 }
 
 macro_rules! table {
@@ -74,7 +78,7 @@ macro_rules! table {
             run: |words| {
                 let mut words = words.iter().copied();
                 $(let $arg = words.next().expect("one word an argument");)*
-                u32::from(ops::$name($($arg),*))
+                u128::from(ops::$name($($arg),*))
             },
         }),*];
     };
@@ -84,4 +88,47 @@ handlers!(table);
 /// The function `name` of `lockstep::exec::ops`.
 pub fn handler(name: &str) -> Option<&'static Handler> {
     HANDLERS.iter().find(|handler| handler.name == name)
+}
+
+/// Calls the macro `$with` with every instruction: its name, and the name of its arms.
+#[macro_export]
+macro_rules! arms {
+    ($with:ident) => {
+        $with! {
+            Lui lui; Auipc auipc; Jal jal; Jalr jalr; Beq beq; Bne bne; Blt blt;
+            Bge bge; Bltu bltu; Bgeu bgeu; Lb lb; Lh lh; Lw lw; Lbu lbu;
+            Lhu lhu; Sb sb; Sh sh; Sw sw; Addi addi; Slti slti; Sltiu sltiu;
+            Xori xori; Ori ori; Andi andi; Slli slli; Srli srli; Srai srai; Add add;
+            Sub sub; Sll sll; Slt slt; Sltu sltu; Xor xor; Srl srl; Sra sra;
+            Or or; And and; Fence fence; Ecall ecall; Ebreak ebreak; Mret mret; Mul mul;
+            Mulh mulh; Mulhsu mulhsu; Mulhu mulhu; Div div; Divu divu; Rem rem; Remu remu;
+        }
+    };
+}
+
+macro_rules! arm_tables {
+    ($($op:ident $name:ident;)*) => {
+        /// What the plain engine does with each instruction: [`probe::step`].
+        pub const STEPS: &[Handler] = &[$(Handler {
+            name: stringify!($name),
+            arity: GIVEN.len(),
+            run: |words| probe::step(Op::$op, given_words(words)),
+        }),*];
+
+        /// What the block engine does with each instruction: [`probe::block`].
+        pub const BLOCKS: &[Handler] = &[$(Handler {
+            name: stringify!($name),
+            arity: GIVEN.len(),
+            run: |words| probe::block(Op::$op, given_words(words)),
+        }),*];
+    };
+}
+arms!(arm_tables);
+
+/// The state that `words` give, in the order of [`GIVEN`].
+///
+/// # Panics
+/// For fewer words than that.
+pub fn given_words(words: &[u32]) -> probe::Given {
+    given(|name| words[GIVEN.iter().position(|field| *field == name).expect("a field of the state")])
 }

@@ -335,6 +335,9 @@ fn binary(at: &Instruction, op: &str, flags: &Flags, a: Value, b: Value) -> Resu
         if !allowed.contains(&flag.as_str()) {
             return Err(at.error(&format!("the flag `{flag}` is not covered here")));
         }
+        if matches!(op, "add" | "sub" | "mul") && exact_width(op, x, y) > MAX_WIDTH {
+            return Err(at.error(&format!("the flag `{flag}` is not covered for numbers as wide as these")));
+        }
         is_poison = is_poison.or(breaks_flag(op, flag, x, y, bits));
     }
     Ok(Value { bits, is_poison })
@@ -364,6 +367,9 @@ fn breaks_flag(op: &str, flag: &str, x: Term, y: Term, result: Term) -> Term {
     };
     holds.not()
 }
+
+/// The widest bit-vector of [`Term`].
+const MAX_WIDTH: u32 = 128;
 
 /// Bits in which `op` of numbers as wide as these does not overflow.
 /// Solvers decide a product of 65 bits in a second, and not one of 128.

@@ -4,7 +4,12 @@
 //! They go the whole way that the real functions go: through the compiler, the translator and a
 //! solver; and the counterexample must make the compiled mutant differ from the specification.
 
-use super::handlers::Handler;
+use lockstep::exec::probe;
+use lockstep::isa::Op;
+
+use super::arm::GIVEN;
+use super::handlers::{Handler, given_words};
+use super::obligations::Part;
 
 /// Calls the macro `$with` with every planted error: `name of function(arguments) -> result`.
 #[macro_export]
@@ -113,7 +118,7 @@ macro_rules! define {
                 run: |words| {
                     let mut words = words.iter().copied();
                     $(let $arg = words.next().expect("one word an argument");)*
-                    u32::from($name($($arg),*))
+                    u128::from($name($($arg),*))
                 },
             },
         }),*];
@@ -153,3 +158,101 @@ pub const FALSE_PROMISES: &[FalsePromise] = &[
     FalsePromise { of: "div", truth: "i32 %a, -2147483648", lie: "i32 %a, -2147483647" },
     FalsePromise { of: "divu", truth: "icmp eq i32 %b, 0", lie: "icmp eq i32 %b, 1" },
 ];
+
+/// Calls the macro `$with` with every wrong arm: `name engine of Op => Op { what is given instead }`.
+///
+/// The right-hand side is what the arm would do if its `match` named another operation, or if it
+/// read other operands.
+#[macro_export]
+macro_rules! arm_mutants {
+    ($with:ident) => {
+        $with! { g;
+            step_sub_swapped step of Sub => Sub { rs1: g.rs2, rs2: g.rs1, x_rs1: g.x_rs2, x_rs2: g.x_rs1 }
+            step_addi_of_rs2 step of Addi => Addi { imm: g.x_rs2 }
+            step_or_to_rs1 step of Or => Or { rd: g.rs1 }
+            step_slt_unsigned step of Slt => Sltu {}
+            step_sltiu_signed step of Sltiu => Slti {}
+            step_sra_logical step of Sra => Srl {}
+            step_slli_of_rs2 step of Slli => Sll {}
+            step_bge_inverted step of Bge => Blt {}
+            step_beq_from_next_pc step of Beq => Beq { pc: g.pc.wrapping_add(4) }
+            step_jal_without_link step of Jal => Jal { rd: 0 }
+            step_jalr_of_rs2 step of Jalr => Jalr { rs1: g.rs2, x_rs1: g.x_rs2 }
+            step_lui_relative step of Lui => Auipc {}
+            step_auipc_absolute step of Auipc => Lui {}
+            step_lb_unsigned step of Lb => Lbu {}
+            step_lh_as_word step of Lh => Lw {}
+            step_lw_without_offset step of Lw => Lw { imm: 0 }
+            step_sb_as_half step of Sb => Sh {}
+            step_sw_of_rs1 step of Sw => Sw { rs2: g.rs1, x_rs2: g.x_rs1 }
+            step_mulhsu_unsigned step of Mulhsu => Mulhu {}
+            step_mul_by_itself step of Mul => Mul { rs2: g.rs1, x_rs2: g.x_rs1 }
+            step_div_unsigned step of Div => Divu {}
+            step_remu_as_quotient step of Remu => Divu {}
+            step_fence_traps step of Fence => Ebreak {}
+            step_mret_stays step of Mret => Fence {}
+            step_ecall_for_all step of Ecall => Ecall { mode: 1 }
+            step_ebreak_behind step of Ebreak => Ebreak { pc: g.pc.wrapping_add(4) }
+            block_sub_swapped block of Sub => Sub { rs1: g.rs2, rs2: g.rs1, x_rs1: g.x_rs2, x_rs2: g.x_rs1 }
+            block_addi_of_rs2 block of Addi => Add {}
+            block_slt_unsigned block of Slt => Sltu {}
+            block_slti_as_sltiu block of Slti => Sltiu {}
+            block_srai_logical block of Srai => Srli {}
+            block_srl_left block of Srl => Sll {}
+            block_bgeu_signed block of Bgeu => Bge {}
+            block_bne_from_next_pc block of Bne => Bne { pc: g.pc.wrapping_add(4) }
+            block_jal_links_rs1 block of Jal => Jal { rd: g.rs1 }
+            block_jalr_without_offset block of Jalr => Jalr { imm: 0 }
+            block_lui_relative block of Lui => Auipc {}
+            block_auipc_of_next_pc block of Auipc => Auipc { pc: g.pc.wrapping_add(4) }
+            block_lbu_signed block of Lbu => Lb {}
+            block_lhu_as_byte block of Lhu => Lbu {}
+            block_sh_as_byte block of Sh => Sb {}
+            block_sw_of_rs1 block of Sw => Sw { rs2: g.rs1, x_rs2: g.x_rs1 }
+            block_lw_as_machine block of Lw => Lw { mode: 1 }
+            block_mulh_unsigned block of Mulh => Mulhu {}
+            block_mul_high block of Mul => Mulhu {}
+            block_rem_as_quotient block of Rem => Div {}
+            block_divu_signed block of Divu => Div {}
+            block_ecall_ignored block of Ecall => Fence {}
+            block_fence_writes block of Fence => Addi {}
+        }
+    };
+}
+
+/// An error in an engine's arm.
+pub struct ArmMutant {
+    /// Whose arm: [`Part::Step`] or [`Part::Block`].
+    pub engine: Part,
+    /// The instruction.
+    pub op: Op,
+    /// The wrong arm.
+    pub function: Handler,
+}
+
+macro_rules! define_arms {
+    ($g:ident; $($name:ident $engine:ident of $op:ident => $other:ident { $($field:ident: $value:expr),* })*) => {
+        $(
+            #[doc = concat!("A wrong arm of `", stringify!($engine), "` for ", stringify!($op), ".")]
+            #[inline(always)]
+            pub fn $name(given: probe::Given) -> u128 {
+                #[allow(unused_variables, reason = "some errors are in the choice of the operation")]
+                let $g = given;
+                #[allow(clippy::needless_update, reason = "the same macro makes errors of operands")]
+                probe::$engine(Op::$other, probe::Given { $($field: $value,)* ..given })
+            }
+        )*
+
+        /// Every wrong arm.
+        pub const ARM_MUTANTS: &[ArmMutant] = &[$(ArmMutant {
+            engine: engine_part(stringify!($engine)),
+            op: Op::$op,
+            function: Handler { name: stringify!($name), arity: GIVEN.len(), run: |words| $name(given_words(words)) },
+        }),*];
+    };
+}
+arm_mutants!(define_arms);
+
+const fn engine_part(name: &str) -> Part {
+    if name.len() == "step".len() { Part::Step } else { Part::Block }
+}

@@ -10,6 +10,8 @@ use lockstep_spec::effect::{Effect, Operands, effect};
 use lockstep_spec::word::{Bool, Word};
 use lockstep_spec::{encdec, rv32i};
 
+use super::arm::{self, ArmClaim};
+
 /// A part of an instruction's effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
@@ -27,6 +29,10 @@ pub enum Part {
     Addr,
     /// The memory word after a store.
     Word,
+    /// All of it, by the plain engine on the small state of [`super::arm`].
+    Step,
+    /// The same by the block engine.
+    Block,
 }
 
 impl Part {
@@ -40,6 +46,17 @@ impl Part {
             Part::Aligned => "aligned",
             Part::Addr => "addr",
             Part::Word => "word",
+            Part::Step => "step",
+            Part::Block => "block",
+        }
+    }
+
+    /// The module of `cli/examples/exec_ops.rs` whose function is claimed to be it.
+    pub const fn module(self) -> &'static str {
+        match self {
+            Part::Step => "step",
+            Part::Block => "block",
+            _ => "handler",
         }
     }
 }
@@ -62,6 +79,12 @@ impl Use {
     pub fn name(&self) -> String {
         format!("{}.{}", self.op.mnemonic(), self.part.name())
     }
+}
+
+/// The arms of the engines `step` and `block`, one for each instruction and engine.
+pub fn arms() -> Vec<Use> {
+    let arm = |part| move |op: Op| Use { op, part, function: op.mnemonic(), args: &arm::GIVEN };
+    [Part::Step, Part::Block].into_iter().flat_map(|part| Op::ALL.into_iter().map(arm(part))).collect()
 }
 
 /// Everything the engines use the functions for.
@@ -109,13 +132,15 @@ pub fn uses(op: Op) -> Vec<Use> {
     parts.into_iter().chain([next]).collect()
 }
 
-/// A part of an effect: a word or a truth value.
+/// A part of an effect, or all of it.
 #[derive(Clone, Debug)]
 pub enum Claim<W: Word> {
     /// A word.
     Word(W),
     /// A truth value.
     Truth(W::Bool),
+    /// The state after an engine's arm.
+    Arm(ArmClaim<W>),
 }
 
 /// What the specification says that `part` of the effect of `op` is, for operands named `pc`,
@@ -123,6 +148,11 @@ pub enum Claim<W: Word> {
 ///
 /// `None` when the effect has no such part.
 pub fn claim<W: Word>(op: Op, part: Part, value: impl Fn(&str) -> W) -> Option<Claim<W>> {
+    match part {
+        Part::Step => return Some(Claim::Arm(arm::step_claim(op, value))),
+        Part::Block => return Some(Claim::Arm(arm::block_claim(op, value))),
+        _ => {}
+    }
     let operands = Operands { pc: value("pc"), rs1: value("rs1"), rs2: value("rs2"), imm: value("imm") };
     Some(match (part, effect(spec_op(op), operands)) {
         (Part::Rd, Effect::Write(rd)) => Claim::Word(rd),
@@ -161,10 +191,19 @@ pub fn spec_op(op: Op) -> encdec::Op {
 
 impl Claim<u32> {
     /// The word; a truth value is 0 or 1.
-    pub fn value(&self) -> u32 {
+    pub fn value(&self) -> u128 {
         match self {
-            Claim::Word(word) => *word,
-            Claim::Truth(truth) => u32::from(*truth),
+            Claim::Word(word) => (*word).into(),
+            Claim::Truth(truth) => (*truth).into(),
+            Claim::Arm(arm) => arm.value(),
+        }
+    }
+
+    /// Whether a function may return `value`.
+    pub fn allows(&self, value: u128) -> bool {
+        match self {
+            Claim::Arm(arm) => arm.allows(value),
+            _ => value == self.value(),
         }
     }
 }

@@ -9,10 +9,12 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use super::arm::{ArmClaim, Packed};
+use super::cut::Cut;
 use super::ir::Translated;
 use super::obligations::Claim;
 use super::term::{self, Term, Values};
-use super::word::SmtWord;
+use super::word::{SmtBool, SmtWord};
 
 /// A question for a solver.
 #[derive(Clone, Debug)]
@@ -30,20 +32,41 @@ pub const OUTPUTS: [&str; 4] = ["result", "expected", "is_poison", "is_undefined
 
 impl Query {
     /// Asks whether `function` differs from `claim` anywhere, or has undefined behaviour, or is poison.
-    pub fn equality(comment: &str, function: &Translated, claim: &Claim<SmtWord>) -> Query {
+    /// The variables that `probe` does not name have any value at the probe.
+    pub fn equality(comment: &str, function: &Translated, claim: &Claim<SmtWord>, probe: &Values) -> Query {
+        Query::equality_and([Term::truth(true); 2], comment, function, claim, probe)
+    }
+
+    /// The same of both halves of `cut`.
+    pub fn halves(comment: &str, cut: &Cut, probe: &Values) -> Query {
+        let comment = format!(
+            "{comment}\nIn two halves: what is multiplied or divided are the values of rs1 and rs2,\nand the rest holds for any two words operand_1 and operand_2 in their places."
+        );
+        Query::equality_and([cut.lemma, cut.premise], &comment, &cut.function, &cut.claim, probe)
+    }
+
+    fn equality_and(
+        [lemma, premise]: [Term; 2],
+        comment: &str,
+        function: &Translated,
+        claim: &Claim<SmtWord>,
+        probe: &Values,
+    ) -> Query {
         let expected = claim_term(claim);
         let outputs = [function.result, expected, function.is_poison, function.is_undefined];
-        let is_right = function.result.equals(expected);
+        let is_right = allows(claim, function.result);
         let goal = is_right.and(function.is_poison.not()).and(function.is_undefined.not());
-        Query::new(comment, &outputs, goal)
+        let goal = lemma.and(premise.not().or(goal));
+        Query::new(comment, &outputs, goal, probe)
     }
 
     /// Asks for values that make `goal` false; the probe reads `outputs`, named as [`OUTPUTS`].
-    fn new(comment: &str, outputs: &[Term], goal: Term) -> Query {
+    fn new(comment: &str, outputs: &[Term], goal: Term, wanted: &Values) -> Query {
         let roots: Vec<Term> = outputs.iter().copied().chain([goal]).collect();
         let (definitions, names) = term::define(&roots);
         let inputs: Vec<String> = term::variables(&roots).into_keys().collect();
-        let probe = probe_point(comment, &roots);
+        let mut probe = probe_point(comment, &roots);
+        probe.iter_mut().for_each(|(name, value)| *value = wanted.get(name).copied().unwrap_or(*value));
         let mut text = String::new();
         for line in comment.lines() {
             let _ = writeln!(text, "; {line}");
@@ -69,7 +92,7 @@ impl Query {
 
     /// Asks for values that make `claim` false, about no function.
     pub fn lemma(comment: &str, claim: Term) -> Query {
-        Query::new(comment, &[], claim)
+        Query::new(comment, &[], claim, &Values::new())
     }
 
     /// SHA-256 of the text, in hexadecimal.
@@ -88,7 +111,39 @@ pub fn claim_term(claim: &Claim<SmtWord>) -> Term {
     match claim {
         Claim::Word(word) => word.0,
         Claim::Truth(truth) => truth.0.to_bit(),
+        Claim::Arm(arm) => pack(&arm.after),
     }
+}
+
+/// The claim with every term of it changed.
+pub fn map_claim(claim: &Claim<SmtWord>, change: impl Fn(Term) -> Term) -> Claim<SmtWord> {
+    let words = |words: &Packed<SmtWord>| words.map(|word| SmtWord(change(word.0)));
+    match claim {
+        Claim::Word(word) => Claim::Word(SmtWord(change(word.0))),
+        Claim::Truth(truth) => Claim::Truth(SmtBool(change(truth.0))),
+        Claim::Arm(ArmClaim { after, left, promise }) => Claim::Arm(ArmClaim {
+            after: words(after),
+            left: left.as_ref().map(words),
+            promise: SmtBool(change(promise.0)),
+        }),
+    }
+}
+
+/// Whether a function may return `result`.
+fn allows(claim: &Claim<SmtWord>, result: Term) -> Term {
+    let is_expected = result.equals(claim_term(claim));
+    match claim {
+        Claim::Arm(ArmClaim { left, promise, .. }) => {
+            let is_left = left.as_ref().map_or(Term::truth(false), |left| result.equals(pack(left)));
+            promise.0.not().or(is_expected).or(is_left)
+        }
+        _ => is_expected,
+    }
+}
+
+fn pack(words: &Packed<SmtWord>) -> Term {
+    let [first, rest @ ..] = words;
+    rest.iter().fold(first.0, |high, low| high.concat(low.0))
 }
 
 /// A point that depends on nothing but the comment and the names: the same in every run.

@@ -253,6 +253,8 @@ impl Term {
         match with_node(self, |node| (node.fun.clone(), node.args.clone())) {
             (Fun::SignExtend(_), args) => args[0],
             (Fun::ZeroExtend(_), args) => args[0].zero_extend_to(args[0].width() + 1),
+            (Fun::Ite, args) => self.choice_of_cores(&args, Term::signed_core, Term::sign_extend_to),
+            (Fun::Const(0), _) => Term::bits(1, 0),
             _ => self,
         }
     }
@@ -261,6 +263,23 @@ impl Term {
     pub fn unsigned_core(self) -> Term {
         match with_node(self, |node| (node.fun.clone(), node.args.clone())) {
             (Fun::ZeroExtend(_), args) => args[0],
+            (Fun::Ite, args) => self.choice_of_cores(&args, Term::unsigned_core, Term::zero_extend_to),
+            (Fun::Const(0), _) => Term::bits(1, 0),
+            _ => self,
+        }
+    }
+
+    /// A choice between two words is as wide as the wider of them.
+    fn choice_of_cores(self, args: &[Term], core: fn(Term) -> Term, widen: fn(Term, u32) -> Term) -> Term {
+        let (yes, no) = (core(args[1]), core(args[2]));
+        let width = yes.width().max(no.width());
+        if width < self.width() { args[0].ite(widen(yes, width), widen(no, width)) } else { self }
+    }
+
+    /// What this was widened from.
+    fn core(self) -> Term {
+        match with_node(self, |node| (node.fun.clone(), node.args.clone())) {
+            (Fun::SignExtend(_) | Fun::ZeroExtend(_), args) => args[0].core(),
             _ => self,
         }
     }
@@ -321,6 +340,51 @@ pub fn define(roots: &[Term]) -> (String, Vec<String>) {
     (text, roots.iter().map(|root| names[root].clone()).collect())
 }
 
+/// `roots` with terms replaced by others of the same sort, wherever they occur.
+pub fn replace(roots: &[Term], by: &BTreeMap<Term, Term>) -> Vec<Term> {
+    let mut new: HashMap<Term, Term> = HashMap::new();
+    for term in in_order(roots) {
+        let node = with_node(term, Node::clone);
+        let args: Vec<Term> = node.args.iter().map(|arg| new[arg]).collect();
+        let rebuilt = if args == node.args { term } else { apply(node.fun, &args, node.sort) };
+        new.insert(term, by.get(&term).copied().unwrap_or(rebuilt));
+    }
+    roots.iter().map(|root| new[root]).collect()
+}
+
+/// The quotients and remainders in `roots`, each with its dividend and divisor.
+pub fn quotients(roots: &[Term]) -> Vec<(Term, [Term; 2])> {
+    let node = |term: Term| (term, with_node(term, Node::clone));
+    let nodes = in_order(roots).into_iter().map(node);
+    let quotients = nodes.filter(|(_, node)| node.fun.is_quotient());
+    quotients.map(|(term, node)| (term, [node.args[0], node.args[1]])).collect()
+}
+
+/// Whether the term is a remainder with the sign of the dividend.
+pub fn is_signed_remainder(term: Term) -> bool {
+    with_node(term, |node| node.fun == Fun::BvSrem)
+}
+
+/// Whether both terms apply the same function.
+pub fn same_function(a: Term, b: Term) -> bool {
+    with_node(a, |node| node.fun.clone()) == with_node(b, |node| node.fun.clone())
+}
+
+/// What is multiplied in `roots`, before it was widened. Constants and variables do not count.
+pub fn factors(roots: &[Term]) -> Vec<Term> {
+    let mut found = Vec::new();
+    for term in in_order(roots) {
+        let node = with_node(term, Node::clone);
+        if node.fun == Fun::BvMul {
+            found.extend(node.args.into_iter().map(Term::core));
+        }
+    }
+    found.retain(|term| with_node(*term, |node| !node.args.is_empty()));
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// The variables in `roots`, by name.
 pub fn variables(roots: &[Term]) -> BTreeMap<String, u32> {
     let named =
@@ -329,6 +393,10 @@ pub fn variables(roots: &[Term]) -> BTreeMap<String, u32> {
 }
 
 impl Fun {
+    fn is_quotient(&self) -> bool {
+        matches!(self, Fun::BvUdiv | Fun::BvUrem | Fun::BvSdiv | Fun::BvSrem)
+    }
+
     /// The head of the application in SMT-LIB.
     fn name(&self) -> String {
         let fixed = match self {

@@ -372,8 +372,8 @@ impl<'a> Line<'a> {
         let token = self.take();
         let width = token.strip_prefix('i').and_then(|digits| digits.parse().ok());
         match width {
-            // Twice the width is needed for the promises nuw and nsw.
-            Some(width) if (1..=64).contains(&width) => Ok(width),
+            // Terms have 128 bits at most; `exact_width` refuses promises that need more.
+            Some(width) if (1..=128).contains(&width) => Ok(width),
             _ => Err(self.error(&format!("the type `{token}` is not covered"))),
         }
     }
@@ -393,7 +393,8 @@ impl<'a> Line<'a> {
         match (token.as_str(), token.parse::<i128>()) {
             ("true", _) => Ok(Operand::Constant(1)),
             ("false", _) => Ok(Operand::Constant(0)),
-            ("poison", _) => Ok(Operand::Poison),
+            // Where `undef` may be any value, poison is no value at all: harder to prove.
+            ("poison" | "undef", _) => Ok(Operand::Poison),
             (_, Ok(value)) => Ok(Operand::Constant(value as u128 & (u128::MAX >> (128 - width)))),
             _ => Err(self.error(&format!("the operand `{token}` is not covered"))),
         }

@@ -12,7 +12,7 @@ use lockstep_harness::lockstep::{BLOCK_STEPS, Depth, Verdict, run};
 use lockstep_harness::machines::emulator::Emulator;
 use lockstep_harness::machines::{STEPPABLE, Unavailable, open};
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../../harness/tests/common/mod.rs"]
 mod common;
 
 /// A run of each must take about a second on the slowest machine that we know.
