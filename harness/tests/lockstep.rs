@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{START, ecall, i, machine, mixer, r, s, u, with_kernel};
+use common::{START, ecall, i, machine, mixer, r, s, ties, u, with_kernel};
 use lockstep::ecall::{Halt, Host, NoHost};
 use lockstep::exec::{Engine, Exit, Step, Until};
 use lockstep::hart::Machine;
@@ -105,6 +105,17 @@ fn agrees_to_the_end() {
         let agreement = agreed(compare(machine(Mode::Machine, &mixer(1_000)), &mut Spec::new(), depth));
         assert_eq!(agreement.exit, Some(Exit::Terminated { halt: Halt::Halted, user_exit: 0 }));
         assert_eq!(agreement.steps, 4 + 16 * 1_000 + 3);
+    }
+}
+
+/// Every comparison, sum, shift, product and quotient where it is wrong by one if it is wrong (ISA-7 to ISA-9, ISA-12,
+/// ISA-15, ISA-16).
+#[test]
+fn agrees_on_equal_and_neighbouring_operands() {
+    for depth in DEPTHS {
+        let agreement = agreed(compare(machine(Mode::Machine, &ties()), &mut Spec::new(), depth));
+        assert_eq!(agreement.exit, Some(Exit::Terminated { halt: Halt::Halted, user_exit: 0 }));
+        assert!(agreement.steps > 1_500, "{agreement:?}");
     }
 }
 

@@ -121,7 +121,8 @@ fn services_of_the_machine() {
     let mut cases = services::modular(&blob);
     cases.extend(services::curves(&blob));
     cases.push(services::products());
-    cases.push(services::many_a(100_000, "0"));
+    let message: Vec<u8> = (0..100_000u32).map(|i| (i % 251) as u8).collect();
+    cases.push(services::sha256_of("SHA-256 of 100,000 bytes", &message, "0"));
     let file = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin");
     let binary = Binary::decode(&file).expect("it is an R0BF file");
     let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");

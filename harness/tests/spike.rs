@@ -12,20 +12,26 @@ use lockstep::trace::Retired;
 use lockstep_harness::lockstep::{Agreement, Depth, Verdict, run};
 use lockstep_harness::machine::{Delta, Failure, Frame, Progress, Reference, Scope, State, Stop, Touched};
 use lockstep_harness::machines::emulator::Emulator;
-use lockstep_harness::machines::{Unavailable, open};
+use lockstep_harness::machines::open;
 
 const DEPTHS: [Depth; 3] = [Depth::Block(1_000_000), Depth::Block(777), Depth::Step];
 
-/// Spike, or `None` with a word about why not.
-fn spike() -> Option<Box<dyn Reference>> {
-    match open("spike") {
-        Ok(spike) => Some(spike),
-        Err(Unavailable::Skipped(reason)) => {
-            eprintln!("skipped: spike is {reason}");
-            None
-        }
-        Err(Unavailable::Failed(failure)) => panic!("{failure}"),
-    }
+fn main() -> std::process::ExitCode {
+    common::with_simulator(
+        "spike",
+        &[
+            ("agrees_with_spike", agrees_with_spike),
+            ("agrees_with_spike_on_faults", agrees_with_spike_on_faults),
+            ("agrees_with_spike_through_the_kernel", agrees_with_spike_through_the_kernel),
+            ("a_store_to_code_is_an_expected_difference", a_store_to_code_is_an_expected_difference),
+            ("finds_what_only_spike_sees", finds_what_only_spike_sees),
+            ("records_of_spike", records_of_spike),
+        ],
+    )
+}
+
+fn spike() -> Box<dyn Reference> {
+    open("spike").expect("main looked whether spike is here")
 }
 
 fn compare(machine: &Machine, spike: &mut dyn Reference, depth: Depth) -> Agreement {
@@ -37,9 +43,8 @@ fn compare(machine: &Machine, spike: &mut dyn Reference, depth: Depth) -> Agreem
 }
 
 /// A program from start to terminate, at every depth (ISA-1).
-#[test]
 fn agrees_with_spike() {
-    let Some(mut spike) = spike() else { return };
+    let mut spike = spike();
     for depth in DEPTHS {
         let agreement = compare(&machine(Mode::Machine, &mixer(4_096)), &mut *spike, depth);
         assert!(matches!(agreement.exit, Some(Exit::Terminated { user_exit: 0, .. })), "{agreement:?}");
@@ -48,9 +53,8 @@ fn agrees_with_spike() {
 }
 
 /// Every fault that Spike can judge, in both modes (TRAP-1, TRAP-5, MAP-1, MAP-5, ISA-2, ISA-13).
-#[test]
 fn agrees_with_spike_on_faults() {
-    let Some(mut spike) = spike() else { return };
+    let mut spike = spike();
     let at = |addr: i32, word| vec![u(Op::Lui, 5, addr), word];
     let programs = [
         vec![0],
@@ -89,9 +93,8 @@ fn agrees_with_spike_on_faults() {
 }
 
 /// User code may not touch kernel memory, kernel code may; Spike is told which (MAP-5, MODE-2, MODE-4).
-#[test]
 fn agrees_with_spike_through_the_kernel() {
-    let Some(mut spike) = spike() else { return };
+    let mut spike = spike();
     let kernel = [
         i(Op::Addi, 5, 5, 1),
         i(Op::Addi, 6, 0, 3),
@@ -120,9 +123,8 @@ fn agrees_with_spike_through_the_kernel() {
 }
 
 /// A store to code that ran already; Spike keeps what it decoded, and that is known (MEM-5).
-#[test]
 fn a_store_to_code_is_an_expected_difference() {
-    let Some(mut spike) = spike() else { return };
+    let mut spike = spike();
     // Runs `addi x6, x6, 1` twice; the second time it has become `addi x6, x6, 2`.
     let program = [
         u(Op::Lui, 5, START as i32),
@@ -145,9 +147,8 @@ fn a_store_to_code_is_an_expected_difference() {
 }
 
 /// A difference that arises on Spike's side is found at its step.
-#[test]
 fn finds_what_only_spike_sees() {
-    let Some(mut spike) = spike() else { return };
+    let mut spike = spike();
     let start = machine(Mode::Machine, &mixer(4_096));
     for depth in DEPTHS {
         let mut spoiled = Spoiled { inner: &mut *spike, order: 30_000, loaded: 0 };
@@ -234,9 +235,8 @@ impl Reference for Spoiled<'_> {
 }
 
 /// Records of Spike hold what ours hold: every format once (ISA-14).
-#[test]
 fn records_of_spike() {
-    let Some(mut spike) = spike() else { return };
+    let mut spike = spike();
     let program = [
         u(Op::Lui, 5, DATA),
         i(Op::Addi, 6, 0, -2),

@@ -90,17 +90,3 @@ fn the_list_is_complete() {
     }
     assert_eq!(DATA % 4096, 0);
 }
-
-/// A program of a few hundred steps beside QEMU, where it is installed (ISA-1, ISA-14).
-#[test]
-fn agrees_with_qemu() {
-    if let Err(lockstep_harness::machines::Unavailable::Skipped(reason)) = open("qemu") {
-        eprintln!("skipped: {reason}");
-        return;
-    }
-    for depth in [Depth::Block(100), Depth::Step] {
-        let agreement = compare(machine(Mode::Machine, &mixer(20)), "qemu", depth);
-        assert!(matches!(agreement.exit, Some(Exit::Terminated { .. })), "{agreement:?}");
-        assert_eq!((agreement.steps, agreement.carried), (4 + 16 * 20 + 3, 1));
-    }
-}

@@ -32,8 +32,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "spike", conflicts_with = "diff")]
     format: Format,
 
-    /// Write the trace to this file instead of standard output
-    #[arg(short, long, value_name = "FILE", conflicts_with = "diff")]
+    /// Write the trace, or with --diff what was found, to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
     /// Run this simulator beside ours, and show the first step at which they differ
@@ -181,6 +181,9 @@ fn diff(args: &Args, name: &str, machine: Machine, host: &mut dyn Host) -> Resul
     };
     let first = machine.hart.instructions;
     let kind = args.engine.unwrap_or(EngineKind::FASTEST);
+    if args.engine.is_some() && AnyEngine::new(kind).kind() != kind {
+        return Err(Error::usage(format!("--engine {}: this build has no such engine for this machine", kind.name())));
+    }
     let mut ours = Emulator::new("lockstep", move || AnyEngine::new(kind), machine);
     let verdict = if LOGGED.contains(&name) {
         let log = log_of(args, name, first, &mut ours)?.map_err(unavailable)?;
@@ -190,17 +193,19 @@ fn diff(args: &Args, name: &str, machine: Machine, host: &mut dyn Host) -> Resul
         compare::run(&mut ours, &mut *reference, host, depth, args.range.end)
             .map_err(|failure| unavailable(Unavailable::Failed(failure)))?
     };
-    match verdict {
-        Verdict::Agreed(agreement) => {
-            println!("{}", agreement_text(name, first, &agreement));
-            Ok(ExitCode::SUCCESS)
-        }
+    let (text, code) = match verdict {
+        Verdict::Agreed(agreement) => (format!("{}\n", agreement_text(name, first, &agreement)), ExitCode::SUCCESS),
         Verdict::Diverged(divergence) => {
-            print!("{divergence}");
-            println!("again: {}", replay_line(args, name, &divergence));
-            Ok(ExitCode::FAILURE)
+            (format!("{divergence}again: {}\n", replay_line(args, name, &divergence)), ExitCode::FAILURE)
+        }
+    };
+    match &args.output {
+        None => print!("{text}"),
+        Some(path) => {
+            std::fs::write(path, text).map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?
         }
     }
+    Ok(code)
 }
 
 /// The log of a simulator that runs the ELF file by itself, from its entry and in machine mode.

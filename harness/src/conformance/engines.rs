@@ -17,6 +17,8 @@ pub struct EngineColumn {
     name: String,
 }
 
+const NO_ENGINE: &str = "this build has no such engine for this machine";
+
 /// Every engine, each with and without a record of every step: with a sink the compiler makes other
 /// code of an engine, and that code is judged as well.
 pub fn all() -> Vec<EngineColumn> {
@@ -35,19 +37,31 @@ fn column(kind: EngineKind, is_traced: bool) -> EngineColumn {
 
 impl EngineColumn {
     /// Runs `machine`. The plain engine's trace is what the coverage is counted in.
-    pub fn run(&self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, coverage: &mut Coverage) -> Exit {
-        let mut engine = AnyEngine::new(self.kind);
+    ///
+    /// # Errors
+    /// The engine is not in this build, or its record has a gap.
+    pub fn run(
+        &self,
+        machine: &mut Machine,
+        host: &mut dyn Host,
+        until: Until<'_>,
+        coverage: &mut Coverage,
+    ) -> Result<Exit, String> {
+        // Tests are short: an engine that compiles does so at once, or none of its code would be tested.
+        let mut engine = AnyEngine::eager(self.kind).ok_or(NO_ENGINE)?;
         if !self.is_traced {
-            return engine.run(machine, host, until, &mut ());
+            return Ok(engine.run(machine, host, until, &mut ()));
         }
         let coverage = (self.kind == EngineKind::Step).then_some(coverage);
         let mut watch = Watch { coverage, next: None, broken: None };
         let exit = engine.run(machine, host, until, &mut watch);
-        assert!(watch.broken.is_none(), "the trace has a gap: {:?}", watch.broken);
+        if let Some(step) = watch.broken {
+            return Err(format!("the record has a gap before step {} at 0x{:08x} (TIME-1)", step.order, step.pc));
+        }
         if let (Exit::Fault(fault), Some(coverage)) = (&exit, watch.coverage) {
             coverage.fault(machine, fault);
         }
-        exit
+        Ok(exit)
     }
 }
 
@@ -80,7 +94,8 @@ impl Column for EngineColumn {
     }
 
     fn version(&self) -> Result<String, String> {
-        Ok(env!("CARGO_PKG_VERSION").into())
+        let is_here = AnyEngine::eager(self.kind).is_some();
+        if is_here { Ok(env!("CARGO_PKG_VERSION").into()) } else { Err(NO_ENGINE.into()) }
     }
 
     fn run(&self, test: &Test, coverage: &mut Coverage) -> Cell {

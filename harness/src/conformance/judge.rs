@@ -24,7 +24,10 @@ pub fn judge(test: &Test, engine: &EngineColumn, coverage: &mut Coverage) -> Cel
         Err(error) => return Cell::fail(error.to_string(), 0),
     };
     let spec_start = matches!(test.end, End::Spec { .. }).then(|| start.clone());
-    let Run { machine, host, exit } = run(test, engine, start, coverage);
+    let Run { machine, host, exit } = match run(test, engine, start, coverage) {
+        Ok(run) => run,
+        Err(problem) => return Cell::fail(problem, 0),
+    };
     let wrong = match &spec_start {
         Some(start) => spec::difference(start, &machine, exit),
         None => wrong_end(test, &machine, exit),
@@ -46,12 +49,15 @@ pub struct Run {
 }
 
 /// Runs `test` from `machine` to its end, or to the step limit.
-pub fn run(test: &Test, engine: &EngineColumn, mut machine: Machine, coverage: &mut Coverage) -> Run {
+///
+/// # Errors
+/// As [`EngineColumn::run`].
+pub fn run(test: &Test, engine: &EngineColumn, mut machine: Machine, coverage: &mut Coverage) -> Result<Run, String> {
     let mut host = TestHost::of(test);
     let stops = stops(test, &machine);
     let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
-    let exit = engine.run(&mut machine, &mut host, until, coverage);
-    Run { machine, host, exit }
+    let exit = engine.run(&mut machine, &mut host, until, coverage)?;
+    Ok(Run { machine, host, exit })
 }
 
 /// Where a run must be stopped because the test's own end is not one of the machine's.

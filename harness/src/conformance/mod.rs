@@ -7,6 +7,7 @@
 pub mod engines;
 pub mod expected;
 pub mod judge;
+pub mod programs;
 pub mod references;
 pub mod spec;
 
@@ -74,6 +75,7 @@ pub fn run(options: &Options, progress: Progress<'_>) -> Result<Report, Error> {
     let (cells, coverage) = fill(&tests, &columns, progress);
     let mut report = summarise(options, &suites, &columns, &tests, cells, &expected);
     report.count_coverage(coverage, is_whole(options));
+    report.proofs = report::proofs(&options.root);
     Ok(report)
 }
 
@@ -88,6 +90,7 @@ fn columns(options: &Options) -> Result<Vec<Box<dyn Column>>, Error> {
     let mut columns: Vec<Box<dyn Column>> = Vec::new();
     columns.extend(engines::all().into_iter().map(|engine| Box::new(engine) as Box<dyn Column>));
     columns.extend(references::all().into_iter().map(|reference| Box::new(reference) as Box<dyn Column>));
+    columns.extend(programs::all());
     if let Some(name) = &options.column {
         let names: Vec<String> = columns.iter().map(|column| column.name().to_string()).collect();
         columns.retain(|column| column.name() == name);

@@ -24,7 +24,7 @@ pub struct ReferenceColumn {
 /// Every reference that can run the matrix step by step, present or not.
 ///
 /// QEMU is left to `lockstep trace --diff qemu`: over its gdbstub it makes a few thousand steps a second, and it
-/// does not let a test go on behind a trap of its own. The simulators that only leave a log are left to it, too.
+/// does not let a test go on behind a trap of its own. The simulators that only leave a log are in `programs.rs`.
 pub fn all() -> Vec<ReferenceColumn> {
     machines::all()
         .into_iter()
@@ -84,8 +84,10 @@ fn compare(test: &Test, reference: &mut dyn Reference) -> Result<Cell, Unavailab
         Err(error) => return Ok(Cell::fail(error.to_string(), 0)),
     };
     // Where the test's own end is not one of the machine's, the plain engine says how far to go.
-    let until =
-        judge::run(test, &engines::plain(), machine.clone(), &mut Coverage::default()).machine.hart.instructions;
+    let until = match judge::run(test, &engines::plain(), machine.clone(), &mut Coverage::default()) {
+        Ok(run) => run.machine.hart.instructions,
+        Err(problem) => return Ok(Cell::fail(problem, 0)),
+    };
     let mut leader = Emulator::new("step", Step::new, machine);
     let verdict = side_by_side::run(&mut leader, reference, &mut TestHost::of(test), Depth::Step, until);
     Ok(match verdict.map_err(Unavailable::Failed)? {
@@ -96,7 +98,7 @@ fn compare(test: &Test, reference: &mut dyn Reference) -> Result<Cell, Unavailab
 }
 
 /// A divergence on one line.
-fn summary(divergence: &Divergence) -> String {
+pub(super) fn summary(divergence: &Divergence) -> String {
     let fields: Vec<String> = divergence
         .differences
         .iter()

@@ -8,6 +8,7 @@ pub mod qemu;
 #[cfg(feature = "risc0")]
 pub mod risc0;
 pub mod rrs;
+pub mod rvfi;
 pub mod sail;
 pub mod softcore;
 pub mod spec;
@@ -110,5 +111,11 @@ pub fn log(name: &str, elf: &Path, entry: Addr, limit: u64, folder: &Path) -> Re
             Err(failure) => Err(failure),
         },
     };
-    log.map_err(Unavailable::Failed)
+    match log {
+        // No step compared must never look like agreement.
+        Ok(log) if log.steps.is_empty() => Err(Unavailable::Failed(Failure::Garbled(format!(
+            "the log of {name} never reaches the entry 0x{entry:08x}"
+        )))),
+        log => log.map_err(Unavailable::Failed),
+    }
 }

@@ -73,6 +73,10 @@ pub fn run(elf: &Path, entry: Addr, limit: u64, folder: &Path) -> Result<Log, Fa
         Failure::Died(format!("spike: {:?}: {}", finished.code, said.lines().last().unwrap_or_default()))
     })?;
     let steps = parse(&text).map_err(|line| Failure::Garbled(format!("spike: {line}")))?;
+    if steps.is_empty() {
+        let said = String::from_utf8_lossy(&finished.stderr);
+        return Err(Failure::Died(format!("spike: {:?}: {}", finished.code, said.lines().last().unwrap_or_default())));
+    }
     Ok(Log::from_entry(steps, entry))
 }
 

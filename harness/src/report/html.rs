@@ -14,7 +14,7 @@ pub fn page(report: &Report) -> String {
          <title>Lockstep conformance</title>\n<style>{STYLE}</style>\n\
          <header class=\"{}\"><h1>{}</h1>\n<p class=\"closing\">{}</p>\n\
          <p>Lockstep {}. {} of {} coverage points seen. {} expected differences are counted as skipped.</p></header>\n\
-         {}{}{}{}{}{}<script>{SCRIPT}</script>\n</html>\n",
+         {}{}{}{}{}{}{}<script>{SCRIPT}</script>\n</html>\n",
         verdict.0,
         verdict.1,
         report.closing_line(),
@@ -25,6 +25,7 @@ pub fn page(report: &Report) -> String {
         problems(report),
         columns(&report.columns),
         instructions(report),
+        report.proofs,
         suites(report),
         tests(report),
         coverage(report),

@@ -11,9 +11,15 @@ use crate::coverage::Coverage;
 use crate::suites::Error;
 use crate::suites::collect::Collected;
 
+mod formal;
 mod html;
 mod junit;
 mod table;
+
+/// The section of `index.html` about what `lockstep formal` last found in the checkout `root`.
+pub fn proofs(root: &Path) -> String {
+    formal::section(root)
+}
 
 /// The version of the form of `report.json`; `riscv-tests/report.schema.json` describes it.
 pub const SCHEMA: &str = "lockstep-conformance-1";
@@ -38,6 +44,9 @@ pub struct Report {
     /// Every coverage point with its count: `coverage.yaml`.
     #[serde(skip)]
     pub coverage_yaml: String,
+    /// What `lockstep formal` last found, for `index.html`.
+    #[serde(skip)]
+    pub proofs: String,
     /// What is wrong besides failed cells: suites that cannot be had, stale entries.
     pub problems: Vec<String>,
     /// Whether every problem is that a package or tool cannot be had.
@@ -235,6 +244,7 @@ impl Report {
             totals,
             coverage: CoverageReport::default(),
             coverage_yaml: String::new(),
+            proofs: String::new(),
             is_infrastructure: problems.iter().all(|problem| problem.is_infrastructure),
             problems: problems.into_iter().map(|problem| problem.text).collect(),
         }

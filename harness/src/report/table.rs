@@ -11,8 +11,15 @@ const SHOWN_FAILURES: usize = 20;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.suites.iter().map(|suite| suite.name.len()).max().unwrap_or(0).max("suite".len());
+        // What is not here is said first, and takes no room in the table.
+        for column in &self.columns {
+            if let Some(reason) = &column.unavailable {
+                writeln!(f, "NOT RUN {}: {reason}", column.name)?;
+            }
+        }
+        let present = self.columns.iter().filter(|column| column.unavailable.is_none());
         let columns: Vec<(&str, usize)> =
-            self.columns.iter().map(|column| (column.name.as_str(), column.name.len().max(9))).collect();
+            present.map(|column| (column.name.as_str(), column.name.len().max(7))).collect();
         write!(f, "{:<width$}  {:>5}", "suite", "tests")?;
         columns.iter().try_for_each(|(name, wide)| write!(f, "  {name:>wide$}"))?;
         writeln!(f)?;
@@ -40,11 +47,6 @@ impl Report {
     }
 
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for column in &self.columns {
-            if let Some(reason) = &column.unavailable {
-                writeln!(f, "skipped {}: {reason}", column.name)?;
-            }
-        }
         if self.totals.expected > 0 {
             writeln!(f, "{} expected differences (e), explained in riscv-tests/EXPECTED.json", self.totals.expected)?;
         }

@@ -40,9 +40,11 @@ impl Query {
     /// The same of both halves of `cut`.
     pub fn halves(comment: &str, cut: &Cut, probe: &Values) -> Query {
         let comment = format!(
-            "{comment}\nIn two halves: what is multiplied or divided are the values of rs1 and rs2,\nand the rest holds for any two words operand_1 and operand_2 in their places."
+            "{comment}\nIn two halves: what is multiplied or divided is what the specification multiplies or divides,\nand the rest holds whatever the operands and quotients in its place are."
         );
-        Query::equality_and([cut.lemma, cut.premise], &comment, &cut.function, &cut.claim, probe)
+        let named = cut.named.iter().filter_map(|(name, term)| Some((name.clone(), term.eval(probe)?)));
+        let probe = probe.clone().into_iter().chain(named).collect();
+        Query::equality_and([cut.lemma, cut.premise], &comment, &cut.function, &cut.claim, &probe)
     }
 
     fn equality_and(

@@ -6,6 +6,7 @@
 pub mod collect;
 pub mod compile;
 pub mod directory;
+pub mod elf;
 pub mod fetch;
 pub mod generated;
 pub mod hex;

@@ -1,10 +1,13 @@
 //! Programs for the tests, made of instructions.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use std::process::ExitCode;
+
 use lockstep::hart::Machine;
-use lockstep::isa::{Insn, Op, Reg, encode};
+use lockstep::isa::{Class, Format, Insn, Op, Reg, encode};
 use lockstep::map::{self, Addr, Mode};
 use lockstep::mem::Memory;
+use lockstep_harness::machines::{Unavailable, open};
 
 pub const START: Addr = 0x0001_0000;
 pub const KERNEL: Addr = 0xC000_0000;
@@ -80,5 +83,54 @@ pub fn mixer(rounds: i32) -> Vec<u32> {
     ]);
     let back = (top - program.len() as i32) * 4;
     program.extend([s(Op::Bne, 5, 0, back), i(Op::Addi, 10, 0, 0), i(Op::Addi, 17, 0, 0), ecall()]);
+    program
+}
+
+/// Runs tests that need the simulator `name`, and counts what could not run as ignored, never as passed.
+pub fn with_simulator(name: &str, tests: &[(&str, fn())]) -> ExitCode {
+    let missing = match open(name) {
+        Err(Unavailable::Skipped(reason)) => Some(reason),
+        _ => None,
+    };
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let (mut passed, mut failed, mut ignored) = (0, 0, 0);
+    for (test, run) in tests.iter().filter(|(test, _)| test.contains(&filter)) {
+        let (outcome, count) = match &missing {
+            Some(reason) => (format!("ignored, {name}: {reason}"), &mut ignored),
+            None if std::panic::catch_unwind(run).is_ok() => ("ok".to_string(), &mut passed),
+            None => ("FAILED".to_string(), &mut failed),
+        };
+        *count += 1;
+        println!("test {test} ... {outcome}");
+    }
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {result}. {passed} passed; {failed} failed; {ignored} ignored");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every instruction of two registers on operands that are equal, next to each other, and at the ends of the
+/// signed and unsigned numbers: where a comparison that is wrong by one shows. x20 collects the results.
+pub fn ties() -> Vec<u32> {
+    let mut program = Vec::new();
+    let values = [0, 1, -1, -2, 5, 6, i32::MIN, i32::MAX];
+    let pairs = values.iter().flat_map(|a| values.iter().map(move |b| (*a, *b)));
+    let close = |(a, b): &(i32, i32)| a.wrapping_sub(*b).unsigned_abs() <= 1 || (*a == i32::MIN && *b == -1);
+    for (a, b) in pairs.filter(close) {
+        for (reg, value) in [(5, a), (6, b)] {
+            let low = value << 20 >> 20;
+            program.extend([u(Op::Lui, reg, value.wrapping_sub(low)), i(Op::Addi, reg, reg, low)]);
+        }
+        for op in Op::ALL {
+            match op.format() {
+                Format::R => program.push(r(op, 7, 5, 6)),
+                Format::B => program.extend([i(Op::Addi, 7, 0, 1), s(op, 5, 6, 8), i(Op::Addi, 7, 0, 2)]),
+                Format::I if matches!(op.class(), Class::Less | Class::Alu) => program.push(i(op, 7, 5, b << 20 >> 20)),
+                _ => continue,
+            }
+            // x20 = (x20 << 1) + x7.
+            program.extend([r(Op::Add, 20, 20, 20), r(Op::Add, 20, 20, 7)]);
+        }
+    }
+    program.extend([i(Op::Addi, 10, 0, 0), i(Op::Addi, 17, 0, 0), ecall()]);
     program
 }

@@ -241,12 +241,12 @@ pub fn products() -> Case {
     Case { name: "products of the kernel".into(), machine: guest.halt(0), wanted }
 }
 
-/// SHA-256 of many times "a", in calls of up to 1000 blocks.
-pub fn many_a(bytes: usize, wanted: &str) -> Case {
+/// SHA-256 of `message`, in calls of up to 1000 blocks.
+pub fn sha256_of(name: &str, message: &[u8], wanted: &str) -> Case {
     let mut guest = Guest::new();
-    let digest = guest.sha256(&vec![b'a'; bytes]);
+    let digest = guest.sha256(message);
     let wanted = vec![(digest, number(wanted).to_be_bytes().to_vec())];
-    Case { name: format!("SHA-256 of {bytes} times 'a'"), machine: guest.halt(0), wanted }
+    Case { name: name.into(), machine: guest.halt(0), wanted }
 }
 
 /// FIPS 180-4, 5.3.3.

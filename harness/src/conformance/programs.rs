@@ -1,0 +1,215 @@
+//! Simulators that run a whole program and leave a log or an exit code, as columns.
+//!
+//! Spike's command line and Sail's simulator are given the test's image as an ELF file and write a log of every
+//! step, along which our plain engine runs. They know neither our kernel nor our ECALLs: what is compared
+//! ends with the test's first ECALL, and tests that start in user mode are not run.
+//! QEMU's user mode runs the programs that end with Linux's `exit`, to the same exit code and output.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lockstep::ecall::Halt;
+use lockstep::exec::{Engine, Step, Until};
+use lockstep::hart::Machine;
+use lockstep::isa::{Op, decode};
+use lockstep::map::{self, Mode};
+use lockstep::trace::{Retired, Sink};
+
+use super::Column;
+use super::judge::{STEP_LIMIT, TestHost};
+use super::references::summary;
+use crate::coverage::Coverage;
+use crate::lockstep::{Verdict, run_along};
+use crate::machine::Failure;
+use crate::machines::emulator::Emulator;
+use crate::machines::process::{find_program, run_to_end};
+use crate::machines::{self, LOGGED, Unavailable};
+use crate::report::Cell;
+use crate::suites::{End, Program, Test, elf};
+
+/// Every simulator of this kind, present or not.
+pub fn all() -> Vec<Box<dyn Column>> {
+    let logs = machines::all().into_iter().filter(|machine| LOGGED.contains(&machine.name));
+    let logs =
+        logs.map(|machine| Box::new(LogColumn { name: machine.name, version: machine.version }) as Box<dyn Column>);
+    let rest: [Box<dyn Column>; 3] = [Box::new(QemuUser), Box::new(NotHere(QEMU_SYSTEM)), Box::new(NotHere(RISC0))];
+    logs.chain(rest).collect()
+}
+
+/// A simulator that leaves a log.
+struct LogColumn {
+    name: &'static str,
+    version: Result<String, String>,
+}
+
+impl Column for LogColumn {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn about(&self) -> &str {
+        "a simulator's own log of the program, compared step by step up to the first ECALL"
+    }
+
+    fn version(&self) -> Result<String, String> {
+        self.version.clone()
+    }
+
+    fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
+        match along_its_log(self.name, test) {
+            Ok(cell) => cell,
+            Err(Unavailable::Skipped(reason)) => Cell::skip(reason),
+            Err(Unavailable::Failed(failure)) => Cell::fail(failure.to_string(), 0),
+        }
+    }
+}
+
+fn along_its_log(name: &str, test: &Test) -> Result<Cell, Unavailable> {
+    let skipped = |reason: &str| Err(Unavailable::Skipped(reason.to_string()));
+    let machine = match test.machine() {
+        Ok(machine) => machine,
+        Err(error) => return Ok(Cell::fail(error.to_string(), 0)),
+    };
+    if machine.hart.mode == Mode::User {
+        return skipped("starts in user mode under a kernel, which this simulator does not have");
+    }
+    let steps = steps_to_first_ecall(test, machine.clone());
+    if steps == 0 {
+        return skipped("has no step before its first ECALL");
+    }
+    let folder = Folder::new().map_err(|error| Unavailable::Failed(Failure::Start(error)))?;
+    let (elf, entry) = (folder.0.join("test.elf"), machine.hart.pc);
+    std::fs::write(&elf, elf::of_machine(&machine))
+        .map_err(|error| Unavailable::Failed(Failure::Start(format!("{}: {error}", elf.display()))))?;
+    let log = machines::log(name, &elf, entry, steps, &folder.0)?;
+    let mut leader = Emulator::new("step", Step::new, machine);
+    Ok(match run_along(&mut leader, &mut TestHost::of(test), name, &log) {
+        Verdict::Agreed(agreement) if agreement.steps < steps => {
+            Cell::fail(format!("the log of {name} ends after {} of {steps} steps", agreement.steps), agreement.steps)
+        }
+        Verdict::Agreed(agreement) => Cell::pass(agreement.steps),
+        Verdict::Diverged(divergence) => Cell::fail(summary(&divergence), divergence.order),
+    })
+}
+
+/// How many steps our plain engine makes before the first ECALL or trap, the test's end or the limit.
+fn steps_to_first_ecall(test: &Test, mut machine: Machine) -> u64 {
+    let mut count = Count { steps: 0, is_over: false };
+    Step::new().run(&mut machine, &mut TestHost::of(test), Until::order(STEP_LIMIT), &mut count);
+    count.steps
+}
+
+struct Count {
+    steps: u64,
+    is_over: bool,
+}
+
+impl Sink for Count {
+    fn retired(&mut self, step: &Retired) {
+        let is_system = decode(step.insn).is_some_and(|insn| matches!(insn.op, Op::Ecall | Op::Mret));
+        let is_ours = step.mem.is_some_and(|mem| mem.addr >= map::SYSTEM_START);
+        self.is_over |= step.trap.is_some() || is_system || is_ours;
+        self.steps += u64::from(!self.is_over);
+    }
+}
+
+/// A folder for the files of one run, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Folder, String> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("lockstep-log-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is the temporary folder's business.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// QEMU's user mode: the whole run of a program.
+struct QemuUser;
+
+const QEMU_USER: &str = "qemu-riscv32";
+/// No test runs longer in QEMU, which makes thousands of millions of steps a second.
+const QEMU_PATIENCE: Duration = Duration::from_secs(20);
+
+impl Column for QemuUser {
+    fn name(&self) -> &str {
+        "qemu-user"
+    }
+
+    fn about(&self) -> &str {
+        "QEMU's user mode: exit code and output of whole programs"
+    }
+
+    fn version(&self) -> Result<String, String> {
+        machines::qemu::version(QEMU_USER).ok_or_else(|| format!("{QEMU_USER} not installed (Debian qemu-user)"))
+    }
+
+    fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
+        let (Program::UserElf(path), End::Terminate { halt: Halt::Halted, user_exit, .. }) = (&test.program, &test.end)
+        else {
+            return Cell::skip("does not end with an exit code under a kernel".into());
+        };
+        match run_user(path, test) {
+            Err(failure) => Cell::fail(failure.to_string(), 0),
+            Ok((code, stdout)) => {
+                // Linux keeps eight bits of an exit code.
+                let wrong = (code != Some(i32::from(user_exit & 0xff)))
+                    .then(|| format!("QEMU ends with {code:?} instead of {user_exit}"));
+                let wrote = test.stdout.as_ref().filter(|wanted| **wanted != stdout);
+                match wrong.or_else(|| wrote.map(|_| "QEMU writes something else".to_string())) {
+                    Some(problem) => Cell::fail(problem, 0),
+                    None => Cell::pass(0),
+                }
+            }
+        }
+    }
+}
+
+fn run_user(path: &Path, test: &Test) -> Result<(Option<i32>, Vec<u8>), Failure> {
+    let program = find_program(QEMU_USER).ok_or_else(|| Failure::Start(format!("{QEMU_USER} is gone")))?;
+    let finished = run_to_end(QEMU_USER, Command::new(program).arg(path), &test.stdin, QEMU_PATIENCE)?;
+    Ok((finished.code, finished.stdout))
+}
+
+/// A machine that does not run the matrix: its name, what it is, and why not.
+struct NotHere((&'static str, &'static str, &'static str));
+
+const QEMU_SYSTEM: (&str, &str, &str) = (
+    "qemu",
+    "QEMU's system mode over its gdbstub",
+    "a few thousand steps a second: compared by `lockstep trace ELF --diff qemu` and the tests of the harness",
+);
+const RISC0: (&str, &str, &str) = (
+    "risc0",
+    "RISC Zero's executor",
+    "builds a large C++ library: `make risc0-diff` runs these tests, guests and random programs on it",
+);
+
+impl Column for NotHere {
+    fn name(&self) -> &str {
+        self.0.0
+    }
+
+    fn about(&self) -> &str {
+        self.0.1
+    }
+
+    fn version(&self) -> Result<String, String> {
+        Err(self.0.2.into())
+    }
+
+    fn run(&self, _: &Test, _: &mut Coverage) -> Cell {
+        Cell::skip(self.0.2.into())
+    }
+}
