@@ -169,14 +169,31 @@ fn a_panic_reaches_the_caller() {
     assert!(line.contains("--input ") && line.ends_with("--at-fault"), "{line}");
 }
 
-/// HOST-4: a work log that continues another asks for the proof of that one; it is an assumption here.
-/// The journal is what the guest commits: log, old root, new root, value, image ID.
-#[test]
-fn verify_integrity_is_an_assumption() {
+/// A frame for the log builder: a work log that continues another. The journal is what the guest commits:
+/// log, old root, new root, value, image ID.
+fn continued_log() -> (Vec<u8>, Vec<u8>) {
     let (id, log, root) = ([0x22; 32], [0x11; 20], [0x33; 32]);
     let journal = [&log[..], &root, &root, &0u64.to_le_bytes(), &id].concat();
     let body = [&[1][..], &journal, &0u32.to_le_bytes(), &id].concat();
-    let frame = [&(body.len() as u32).to_le_bytes()[..], &body].concat();
+    ([&(body.len() as u32).to_le_bytes()[..], &body].concat(), journal)
+}
+
+/// HOST-4: a receipt has no place for what a run takes for granted, and so there is none.
+#[cfg(feature = "prove")]
+#[test]
+fn a_run_with_assumptions_has_no_receipt() {
+    let input = file("continued-log", &continued_log().0);
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("assumption.lsp");
+    let args = ["--input", input.to_str().expect("UTF-8"), "-o", out.to_str().expect("UTF-8")];
+    let output = lockstep("prove", &log_builder(), &args);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("rests on 1 assumptions"), "{}", stderr(&output));
+}
+
+/// HOST-4: a work log that continues another asks for the proof of that one; it is an assumption here.
+#[test]
+fn verify_integrity_is_an_assumption() {
+    let (frame, journal) = continued_log();
     let (report, output) = report(&log_builder(), &frame, &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(report["risc0"]["assumptions"].as_array().map(Vec::len), Some(1));
