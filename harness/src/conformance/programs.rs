@@ -5,6 +5,8 @@
 //! ends with the test's first ECALL, and tests that start in user mode are not run.
 //! QEMU's user mode runs the programs that end with Linux's `exit`, to the same exit code and output.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +16,7 @@ use lockstep::ecall::Halt;
 use lockstep::exec::{Engine, Step, Until};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, decode};
+use lockstep::loader::{self, Kernel};
 use lockstep::map::{self, Mode};
 use lockstep::trace::{Retired, Sink};
 
@@ -109,7 +112,7 @@ struct Count {
 impl Sink for Count {
     fn retired(&mut self, step: &Retired) {
         let is_system = decode(step.insn).is_some_and(|insn| matches!(insn.op, Op::Ecall | Op::Mret));
-        let is_ours = step.mem.is_some_and(|mem| mem.addr >= map::SYSTEM_START);
+        let is_ours = step.pc >= map::SYSTEM_START || step.mem.is_some_and(|mem| mem.addr >= map::SYSTEM_START);
         self.is_over |= step.trap.is_some() || is_system || is_ours;
         self.steps += u64::from(!self.is_over);
     }
@@ -177,8 +180,17 @@ impl Column for QemuUser {
 }
 
 fn run_user(path: &Path, test: &Test) -> Result<(Option<i32>, Vec<u8>), Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::Start(format!("{}: {error}", path.display()));
     let program = find_program(QEMU_USER).ok_or_else(|| Failure::Start(format!("{QEMU_USER} is gone")))?;
-    let finished = run_to_end(QEMU_USER, Command::new(program).arg(path), &test.stdin, QEMU_PATIENCE)?;
+    // QEMU maps whole frames, which the tests' own files are not made of.
+    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
+    let image = loader::load(&bytes, Kernel::None).map_err(|error| failed(&error.problem))?;
+    let machine = image.machine().map_err(|error| failed(&error))?;
+    let folder = Folder::new().map_err(Failure::Start)?;
+    let elf = folder.0.join("test.elf");
+    std::fs::write(&elf, elf::of_machine(&machine)).map_err(|error| failed(&error))?;
+    std::fs::set_permissions(&elf, Permissions::from_mode(0o700)).map_err(|error| failed(&error))?;
+    let finished = run_to_end(QEMU_USER, Command::new(program).arg(&elf), &test.stdin, QEMU_PATIENCE)?;
     Ok((finished.code, finished.stdout))
 }
 

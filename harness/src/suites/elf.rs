@@ -1,21 +1,27 @@
 //! A machine's memory as an ELF file, for simulators that take nothing else.
 
+use std::collections::BTreeSet;
+
 use lockstep::hart::Machine;
 use lockstep::map;
+
+use crate::machine::{FRAME_BYTES, Frame};
 
 /// The statically linked ELF file of user and kernel memory, with the entry at pc.
 pub fn of_machine(machine: &Machine) -> Vec<u8> {
     let segments = segments(machine);
     let mut file = header(machine.hart.pc, segments.len() as u16);
-    let mut offset = (HEADER + PROGRAM_HEADER * segments.len()) as u32;
+    let first = (HEADER + PROGRAM_HEADER * segments.len()).next_multiple_of(FRAME_BYTES);
+    let mut offset = first as u32;
     for (addr, bytes) in &segments {
         let length = bytes.len() as u32;
         // PT_LOAD, offset, virtual and physical address, sizes in the file and in memory, RWX, alignment.
-        for word in [1, offset, *addr, *addr, length, length, 7, 4] {
+        for word in [1, offset, *addr, *addr, length, length, 7, FRAME_BYTES as u32] {
             file.extend(word.to_le_bytes());
         }
         offset += length;
     }
+    file.resize(first, 0);
     segments.into_iter().for_each(|(_, bytes)| file.extend(bytes));
     // Spike wants a table of section names, if only with the empty name: this header's own first byte.
     for word in [0, 0, 0, 0, offset, 1, 0, 0, 0, 0] {
@@ -31,17 +37,18 @@ const HEADER: usize = 52;
 const PROGRAM_HEADER: usize = 32;
 const SECTION_HEADER: usize = 40;
 
-/// Runs of pages that touch each other.
+/// Runs of frames that touch each other. QEMU maps a file frame by frame, so a segment begins and ends with one.
 fn segments(machine: &Machine) -> Vec<(u32, Vec<u8>)> {
-    let mut pages: Vec<_> = machine.mem.pages().collect();
-    pages.retain(|(page, _)| (map::USER_START..map::SYSTEM_START).contains(&page.start()));
-    pages.sort_unstable_by_key(|(page, _)| *page);
+    let pages = machine.mem.pages().map(|(page, _)| page);
+    let plain = pages.filter(|page| (map::USER_START..map::SYSTEM_START).contains(&page.start()));
+    let frames: BTreeSet<Frame> = plain.map(Frame::of_page).collect();
     let mut segments: Vec<(u32, Vec<u8>)> = Vec::new();
-    for (page, words) in pages {
-        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-        match segments.last_mut().filter(|(start, have)| start + have.len() as u32 == page.start()) {
+    for start in frames.into_iter().map(Frame::start) {
+        let mut bytes = vec![0; FRAME_BYTES];
+        machine.read_bytes(start, &mut bytes);
+        match segments.last_mut().filter(|(first, have)| first + have.len() as u32 == start) {
             Some((_, have)) => have.extend(bytes),
-            None => segments.push((page.start(), bytes.collect())),
+            None => segments.push((start, bytes)),
         }
     }
     segments
