@@ -187,7 +187,9 @@ fn summarise(
     let mut problems: Vec<Error> = broken.collect();
     if is_whole(options) && problems.is_empty() {
         let names: Vec<&str> = suites.iter().map(|suite| suite.suite.name.as_str()).collect();
-        problems.extend(expected.stale(&used, &names).into_iter().map(Error::new));
+        let absent = columns.iter().filter(|column| column.unavailable.is_some());
+        let absent: Vec<&str> = absent.map(|column| column.name.as_str()).collect();
+        problems.extend(expected.stale(&used, &names, &absent).into_iter().map(Error::new));
     }
     let suites = suites.iter().map(|suite| SuiteReport::of(suite, &rows)).collect();
     let mut report = Report::new(columns, suites, rows, problems);
