@@ -156,6 +156,7 @@ mod tests {
     #[test]
     fn a_base_moves_the_first_segment() {
         let mut files = Files::default();
+        files.add("/program", Vec::new(), 0);
         assert_eq!(files.add_at("/kernel", crate::kernel::DEFAULT.to_vec(), Some(0x9000_0000)), Ok(0x9000_0000));
         assert!(files.library_list().contains("l_addr=\"0xd0000000\""));
         assert!(files.add_at("/text", b"no ELF".to_vec(), None).is_err());
