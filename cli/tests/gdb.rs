@@ -1,26 +1,11 @@
 //! `lockstep gdb` on RISC Zero's published guests: a real gdb, symbols of both sides, ECALLs by name, the way back.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 use std::process::Command;
 
-use lockstep_harness::suites::fetch;
-use lockstep_harness::suites::manifest::{Manifest, find_root};
-
-/// A file of a published package.
-fn published(package: &str, path: &str) -> PathBuf {
-    let root = find_root().expect("the repository is here");
-    let manifest = Manifest::read(&root).expect("the manifest is good");
-    let package = manifest.package(package).expect("the manifest names the package");
-    fetch::package(&root, package).expect("the package can be had").join(path)
-}
-
-fn log_builder() -> PathBuf {
-    published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin")
-}
-
-fn loop_guest() -> PathBuf {
-    published("risc0-zkvm", "risc0-zkvm-3.0.6/examples/loop.bin")
-}
+use common::{log_builder, loop_guest};
 
 /// What gdb and the program print when `lockstep gdb` starts gdb on `program` with these `commands`.
 fn session(program: &Path, args: &[&str], commands: &[&str]) -> String {

@@ -1,29 +1,14 @@
 //! RISC Zero's programs through the command: published guests, their identity, and sentences for bad files.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::{log_builder, loop_guest};
 use lockstep::risc0::V1COMPAT;
-use lockstep_harness::suites::fetch;
-use lockstep_harness::suites::manifest::{Manifest, find_root};
 use serde_json::Value;
-
-/// A file of a published package.
-fn published(package: &str, path: &str) -> PathBuf {
-    let root = find_root().expect("the repository is here");
-    let manifest = Manifest::read(&root).expect("the manifest is good");
-    let package = manifest.package(package).expect("the manifest names the package");
-    fetch::package(&root, package).expect("the package can be had").join(path)
-}
-
-fn log_builder() -> PathBuf {
-    published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin")
-}
-
-fn loop_guest() -> PathBuf {
-    published("risc0-zkvm", "risc0-zkvm-3.0.6/examples/loop.bin")
-}
 
 /// A file of these bytes in the tests' own folder.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
