@@ -10,6 +10,7 @@ pub mod judge;
 pub mod programs;
 pub mod references;
 pub mod spec;
+mod to_host;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
