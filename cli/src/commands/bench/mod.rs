@@ -177,10 +177,7 @@ fn measure(args: &Args, program: &'static Program) -> Result<Vec<Row>, Error> {
 fn new_row(args: &Args, guest: &Guest, column: Column) -> Result<Row, Error> {
     let scale = guest.program.scale(column);
     let instructions = guest.run(scale)?.instructions;
-    let host_instructions = match column {
-        Column::Ours(kind) if args.host_instructions => host_instructions::count(guest, kind)?,
-        _ => None,
-    };
+    let host_instructions = if args.host_instructions { host_instructions::count(guest, column)? } else { None };
     let row = Row {
         program: guest.program.name,
         engine: column.name(),
