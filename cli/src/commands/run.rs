@@ -10,7 +10,7 @@ use lockstep::ecall::{Halt, Host, MAX_CALL_CYCLES};
 use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
 use lockstep::hart::Machine;
 use lockstep::map::Mode;
-use lockstep::risc0::{Cost, Cycles};
+use lockstep::risc0::{Cost, Cycles, halted_claim, image_id, output_digest};
 use lockstep::trace::Sink;
 use serde::Serialize;
 
@@ -116,6 +116,10 @@ struct Risc0Outcome {
     kernel_message: String,
     seed: u64,
     assumptions: Vec<AssumptionOutcome>,
+    /// The output digest (HOST-5); only of a program that ended.
+    output: Option<OutputOutcome>,
+    /// The digest of RISC Zero's claim of the run (HOST-6); only of a program that halted.
+    claim: Option<String>,
     /// Counted with `--stats` only.
     cycles: Option<Risc0Cycles>,
 }
@@ -124,6 +128,13 @@ struct Risc0Outcome {
 struct AssumptionOutcome {
     claim: String,
     control_root: String,
+}
+
+#[derive(Serialize)]
+struct OutputOutcome {
+    digest: String,
+    /// Whether it is the digest of the journal and the assumptions above.
+    commits: bool,
 }
 
 #[derive(Serialize)]
@@ -166,7 +177,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
 
     host.streams().flush();
     let report = fault_report(&machine, exit, &program);
-    let risc0 = risc0_outcome(&host, args.guest.seed, cost.map(|cost| cost.cycles()));
+    // The image ID takes time, and people have a command for it.
+    let with_claim = matches!(args.format, Format::Json);
+    let ended = Ended { program: &program, machine: &machine, exit, with_claim };
+    let risc0 = risc0_outcome(&host, &ended, args.guest.seed, cost.map(|cost| cost.cycles()));
     let streams = host.streams();
     let outcome = Outcome { risc0, ..outcome(&machine, streams, exit, report.as_ref(), seconds) };
     if let Some(path) = &args.journal {
@@ -256,7 +270,32 @@ fn outcome(machine: &Machine, host: &ProcessHost, exit: Exit, report: Option<&Fa
     }
 }
 
-fn risc0_outcome(host: &GuestHost, seed: u64, cycles: Option<Cycles>) -> Option<Risc0Outcome> {
+/// A program and how it ended.
+struct Ended<'a> {
+    program: &'a Program,
+    machine: &'a Machine,
+    exit: Exit,
+    with_claim: bool,
+}
+
+impl Ended<'_> {
+    fn output(&self, host: &GuestHost) -> Option<OutputOutcome> {
+        let (Exit::Terminated { .. }, Some(output)) = (self.exit, host.risc0_output()) else { return None };
+        let digest = output_digest(self.machine);
+        Some(OutputOutcome { digest: hex(&digest), commits: output.digest() == digest })
+    }
+
+    fn claim(&self) -> Option<String> {
+        let Exit::Terminated { halt: Halt::Halted, user_exit } = self.exit else { return None };
+        if !self.with_claim {
+            return None;
+        }
+        Some(hex(&halted_claim(image_id(&self.program.image.memory), user_exit, self.machine)))
+    }
+}
+
+fn risc0_outcome(host: &GuestHost, ended: &Ended, seed: u64, cycles: Option<Cycles>) -> Option<Risc0Outcome> {
+    let output = ended.output(host);
     let host = host.risc0()?;
     let assumptions = host.assumptions().iter().map(|assumption| AssumptionOutcome {
         claim: hex(&assumption.claim),
@@ -267,6 +306,8 @@ fn risc0_outcome(host: &GuestHost, seed: u64, cycles: Option<Cycles>) -> Option<
         kernel_message: host.kernel_message(),
         seed,
         assumptions: assumptions.collect(),
+        output,
+        claim: ended.claim(),
         cycles: cycles.map(|cycles| Risc0Cycles {
             user: cycles.user,
             paging: cycles.paging,
@@ -321,6 +362,9 @@ fn tell_risc0(risc0: &Risc0Outcome) {
     said.chain(risc0.refusal.clone()).for_each(|text| eprintln!("{text}"));
     for assumption in &risc0.assumptions {
         eprintln!("assumption: claim {}, control root {}", assumption.claim, assumption.control_root);
+    }
+    if !risc0.assumptions.is_empty() && risc0.output.as_ref().is_some_and(|output| !output.commits) {
+        eprintln!("note: the output digest is not that of the journal and these assumptions (HOST-5)");
     }
     if let Some(Risc0Cycles { user, paging, total, segments_po2 }) = &risc0.cycles {
         eprintln!("RISC Zero: {user} user cycles, {paging} paging, {total} total; segments of po2 {segments_po2:?}");
