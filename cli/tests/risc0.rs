@@ -357,6 +357,45 @@ fn bad_r0bf_files_get_a_sentence() {
     check("abi", &changed(23, b'2'), &["version 2.0.0", "only 1.x"]);
 }
 
+/// MAP-12: a kernel that wants another machine's version word than v2's is told which one it found.
+#[test]
+fn a_kernel_for_another_machine_is_told() {
+    let kernel = |name: &str, version: u32| {
+        let source = format!(
+            ".globl _start
+_start: lui a0, 0xffff0; lw a1, 0x300(a0); li a2, {version}; beq a1, a2, 1f; unimp
+1:      li a0, 0; li a7, 0; ecall\n"
+        );
+        let (source, elf) = (file(&format!("{name}.s"), source.as_bytes()), file(name, &[]));
+        let flags = ["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0xc0000000,-N,--no-warn-rwx-segments"];
+        let status = Command::new("riscv64-unknown-elf-gcc").args(flags).arg("-o").args([&elf, &source]).status();
+        assert!(status.expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
+        elf
+    };
+    let run = |kernel: &Path| lockstep("run", &loop_guest(), &["--kernel", kernel.to_str().expect("UTF-8")]);
+    let m3 = run(&kernel("kernel-m3", 3));
+    assert_eq!(m3.status.code(), Some(139));
+    let text = stderr(&m3);
+    assert!(text.contains("found 0, which is v2; if it is made for M3, which is 3,"), "{text}");
+    let v2 = run(&kernel("kernel-v2", 0));
+    assert_eq!((v2.status.code(), stderr(&v2).contains("version")), (Some(0), false));
+}
+
+/// ELF-10, ELF-11: the kernel of an R0BF file serves other programs.
+#[test]
+fn a_kernel_can_be_taken_from_an_r0bf_file() {
+    let r0bf = log_builder();
+    let id = |kernel: &str| lockstep("image-id", &loop_guest(), &["--kernel", kernel]).stdout;
+    assert_eq!(id(r0bf.to_str().expect("UTF-8")), id("v1compat"));
+    let cut = file("cut-kernel", &fs::read(&r0bf).expect("it is published")[..1000]);
+    let text = sentence(
+        "good",
+        &fs::read(loop_guest()).expect("it is published"),
+        &["--kernel", cut.to_str().expect("UTF-8")],
+    );
+    assert!(text.contains("kernel ") && text.contains("damaged R0BF file"), "{text}");
+}
+
 /// ELF-5, ELF-10: where a program and a kernel made for RISC Zero may lie.
 #[test]
 fn overlaps_get_a_sentence() {

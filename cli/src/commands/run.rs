@@ -190,6 +190,11 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     if report.is_some() && program.misses_risc0() {
         eprintln!("note: this is a RISC Zero guest; run it with --kernel v1compat (ELF-10)");
     }
+    if is_kernels_own(exit, &outcome) && program.kernel_asks_version() {
+        eprintln!(
+            "note: this kernel asks for the machine's version at 0xffff0300 and found 0, which is v2; if it is made for M3, which is 3, take one for v2, such as --kernel v1compat (MAP-12)"
+        );
+    }
     if let Some((stream, error)) = streams.error.take() {
         return Err(Error::infrastructure(format!("{stream} of the program: {error}")));
     }
@@ -239,6 +244,12 @@ fn run_limited(
             exit => return exit,
         }
     }
+}
+
+/// Whether a RISC Zero kernel faulted, and not because the host ended the run.
+fn is_kernels_own(exit: Exit, outcome: &Outcome) -> bool {
+    let is_refused = outcome.risc0.as_ref().is_none_or(|risc0| risc0.refusal.is_some());
+    matches!(exit, Exit::Fault(fault) if fault.mode == Mode::Machine) && !is_refused
 }
 
 fn fault_report(machine: &Machine, exit: Exit, program: &Program) -> Option<FaultReport> {
