@@ -54,6 +54,8 @@ pub(super) trait Tier {
 pub(super) enum Verdict {
     /// There is code for it.
     Compiled,
+    /// Its code is being made: ask again soon.
+    Soon,
     /// Ask again when it is as hot once more.
     Later,
     /// There will be no code for it.
@@ -140,6 +142,9 @@ const PAUSE_STEPS: u64 = 4 * INTERRUPT_STEPS;
 
 /// The same for the tier above, which is faster.
 const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
+
+/// A block whose code is being made is looked after so many times while it gets as hot once more.
+const SOON: u32 = 64;
 
 /// Leaves every store that `watch` is about to the plain engine; `false` if that is not possible.
 fn watch_stores(machine: &mut Machine, watch: &[WatchRange]) -> bool {
@@ -241,6 +246,7 @@ impl<T: Tier> Translated<T> {
         let heat = match self.tier.compile(&self.cache, machine) {
             // One entry short of hot, the block leads to its compiled code whenever it is entered.
             Verdict::Compiled => hot - 1,
+            Verdict::Soon => hot - hot / SOON,
             Verdict::Later => 0,
             Verdict::Never => hot,
         };
