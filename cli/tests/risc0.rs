@@ -232,6 +232,7 @@ fn a_receipt_lists_its_assumptions() {
     assert!(proved.status.success(), "{}", stderr(&proved));
     let id = String::from_utf8(lockstep("image-id", &guest, &kernel).stdout).expect("UTF-8").trim().to_owned();
     let hex = "5a".repeat(32);
+    assert!(stderr(&proved).contains(&format!("assumes: claim {hex}")), "{}", stderr(&proved));
     let verify = |receipt: &Path, args: &[&str]| {
         let output = lockstep("verify", receipt, &[&["--image-id", &id], args].concat());
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output))

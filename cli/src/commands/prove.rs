@@ -15,7 +15,7 @@ use lockstep_prove::prover::{ProveError, prove};
 use lockstep_prove::segment::{MAX_STEPS, Segment};
 use lockstep_prove::stats::expected_bytes;
 use lockstep_prove::usage::{available_bytes, cpu_seconds, peak_bytes};
-use lockstep_prove::verifier::hex;
+use lockstep_prove::verifier::{describe, hex};
 
 use super::inspect;
 use crate::error::Error;
@@ -80,6 +80,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         .map_err(|error| Error::infrastructure(format!("{}: {error}", args.output.display())))?;
     println!("{}", hex(&receipt.claim.image_id()));
     eprintln!("proved: {}; {} bytes", inspect::summary(&receipt.claim), bytes.len());
+    let assumptions = receipt.opening.map(|opening| opening.assumptions()).unwrap_or_default();
+    assumptions.iter().for_each(|assumption| eprintln!("assumes: {}", describe(assumption)));
     if args.stats {
         print_stats(start, &phases, receipt.claim.steps);
     }
