@@ -8,7 +8,6 @@ mod programs;
 mod references;
 mod table;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,6 +17,7 @@ use serde::Serialize;
 use self::guest::Guest;
 use self::programs::{PROGRAMS, Program};
 use crate::error::Error;
+use crate::files::write_whole;
 
 /// The arguments of `lockstep bench`.
 #[derive(clap::Args)]
@@ -141,7 +141,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     table::print_medians(&rows);
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&rows).map_err(Error::infrastructure)?;
-        fs::write(path, text).map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?;
+        write_whole(path, text.as_bytes())
+            .map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -176,10 +177,7 @@ fn measure(args: &Args, program: &'static Program) -> Result<Vec<Row>, Error> {
 fn new_row(args: &Args, guest: &Guest, column: Column) -> Result<Row, Error> {
     let scale = guest.program.scale(column);
     let instructions = guest.run(scale)?.instructions;
-    let host_instructions = match column {
-        Column::Ours(kind) if args.host_instructions => host_instructions::count(guest, kind)?,
-        _ => None,
-    };
+    let host_instructions = if args.host_instructions { host_instructions::count(guest, column)? } else { None };
     let row = Row {
         program: guest.program.name,
         engine: column.name(),
