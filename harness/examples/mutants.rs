@@ -36,7 +36,7 @@ fn report() -> Result<bool, Error> {
     let root = manifest::find_root()?;
     let copy = root.join("target/mutants/copy");
     mutants::instrument(&root, &copy)?;
-    let runner = build(&copy)?;
+    let runner = build(&root, &copy)?;
     // The suites have to be there before they are run in parallel, and no test may fail without a mutant.
     if let Fate::Killed(hunt) = run(&runner, &root, 0)? {
         return Err(Error::new(format!("tests fail without any mutant: {:?}", hunt.kills)));
@@ -46,16 +46,20 @@ fn report() -> Result<bool, Error> {
     Ok(tell(&fates, &suites))
 }
 
-fn build(copy: &Path) -> Result<PathBuf, Error> {
-    // A first build of the copy and its dependencies on a busy machine.
+/// Builds the runner in the copy, and keeps it beside the copy.
+fn build(root: &Path, copy: &Path) -> Result<PathBuf, Error> {
+    // A first build of the copy on a busy machine.
     const LIMIT: Duration = Duration::from_secs(1800);
     eprintln!("building {} mutants in {}", MUTANTS.len(), copy.display());
-    let target = copy.with_file_name("build");
+    // The checkout's own target folder has the dependencies compiled; the copy's packages differ by their paths.
+    let target = root.join("target");
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(copy).args(["build", "--quiet", "-p", "lockstep-harness", "--example", "mutant_run"]);
-    command.arg("--target-dir").arg(&target).env("RUSTFLAGS", "--cap-lints=allow");
+    command.arg("--target-dir").arg(&target);
     process::output(&mut command, LIMIT)?;
-    Ok(target.join("debug/examples/mutant_run"))
+    let (built, runner) = (target.join("debug/examples/mutant_run"), copy.with_file_name("mutant_run"));
+    fs::copy(&built, &runner).map_err(|error| Error::file(&built, error))?;
+    Ok(runner)
 }
 
 fn run(runner: &Path, root: &Path, number: usize) -> Result<Fate, Error> {

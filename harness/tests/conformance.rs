@@ -71,7 +71,7 @@ fn a_wrong_end_fails() {
     check(&check_1_failed, End::exit(0), Some("ended with Halted 3 (check 1)"));
     check(&[EBREAK], End::exit(0), Some("breakpoint"));
     check(&[ECALL], End::Ecall { registers: vec![(Reg::new(28), 1)] }, Some("t3 = 0x0 at the end instead of 0x1"));
-    check(&[ECALL], End::Spec { halt: None }, None);
+    check(&[ECALL], End::SPEC, None);
     let signature = |words| End::Signature { halt: START, start: START, words };
     check(&[ECALL], signature(vec![ECALL]), None);
     check(&[ECALL], signature(vec![EBREAK]), Some("signature word at 0x00010000 is 0x00000073"));

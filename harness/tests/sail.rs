@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use lockstep::map::Mode;
 use lockstep::trap::Cause;
 use lockstep_harness::machine::Failure;
-use lockstep_harness::machines::sail::{Generation, Sail, configured, parse};
+use lockstep_harness::machines::rvfi::{Ours, Record, difference};
+use lockstep_harness::machines::sail::{Generation, Sail, arguments, configured, parse};
 use serde_json::json;
 
 /// Boot code, a store, loads of three widths with the clock between them, an ECALL and its CSR writes.
@@ -48,7 +49,7 @@ x5 <- 0x00000005
 mem[X,0x00010004] -> 0x00502023
 [1] [U]: 0x00010004 (0x00502023) sw x5, 0x0(x0)                                    _start+4
 trapping from U to M to handle store/amo-access-fault
-handling exc#0x07 at priv M with tval 0x00000000
+handling exc#store/amo-access-fault at priv M | tval=0x00000000 | tval2=0x00000000 | tinst=0x00000000
 ";
 
 #[test]
@@ -77,26 +78,89 @@ fn parses_the_newer_form() {
 
 #[test]
 fn names_the_line_that_cannot_be_read() {
-    for wrong in ["[1] [M]: nonsense", "x99 <- 0x0", "mem[R,0x123456789AB] -> 0x00", "x5 <- 0x123456789"] {
+    for wrong in [
+        "[1] [M]: nonsense",
+        "x99 <- 0x0",
+        "mem[R,0x123456789AB] -> 0x00",
+        "x5 <- 0x123456789",
+        "handling exc#odd at priv M | tval=0x0",
+    ] {
         let error = parse(&format!("\n{wrong}\n")).expect_err(wrong);
         assert!(error.starts_with("line 2: "), "{error}");
     }
 }
 
+/// The forms of the configuration: the first, one in between, and today's.
 #[test]
-fn the_configuration_keeps_the_defaults_and_has_our_map() {
-    let extensions = json!({ "M": { "supported": true }, "A": { "supported": true }, "note": {} });
-    let regions = json!([{ "base": 0, "attributes": { "mem_type": "MainMemory", "cacheable": true } }]);
-    let defaults = json!({ "extensions": extensions, "memory": { "regions": regions, "dtb": 1 } });
-    let new = configured(defaults.clone(), Generation::New);
-    assert_eq!(new["extensions"]["A"]["supported"], false);
-    assert_eq!(new["extensions"]["M"]["supported"], true);
-    assert_eq!(new["memory"]["regions"][0]["base"], 0x1_0000);
-    assert_eq!(new["memory"]["regions"][0]["attributes"]["cacheable"], true);
-    assert_eq!((&new["memory"]["dtb"], &new["base"]["xlen"]), (&json!(1), &json!(32)));
-    let old = configured(defaults, Generation::Old);
-    assert_eq!(old["platform"]["ram"], json!({ "base": 0x1_0000, "size": 0xFEFF_0000_u64 }));
-    assert_eq!(old["memory"]["misaligned"]["supported"], false);
+fn the_configuration_changes_what_is_there_and_nothing_else() {
+    let extensions =
+        || json!({ "M": { "supported": true }, "A": { "supported": true }, "V": { "support_level": "Full" } });
+    let old = json!({
+        "base": { "writable_misa": true }, "extensions": extensions(),
+        "memory": { "pmp": { "grain": 0, "count": 16 }, "misaligned": { "supported": true, "byte_by_byte": false } },
+        "platform": { "ram": { "base": 1, "size": 2 }, "rom": { "base": 3, "size": 4 }, "clint": { "base": 5, "size": 6 } },
+    });
+    let made = configured(old, Generation::Old);
+    assert_eq!(made["platform"]["ram"], json!({ "base": 0x1_0000, "size": 0xFEFF_0000_u64 }));
+    assert_eq!(made["platform"]["clint"], json!({ "base": 0xFF01_0000_u64, "size": 6 }));
+    assert_eq!(made["memory"]["misaligned"], json!({ "supported": false, "byte_by_byte": false }));
+    assert_eq!(
+        (&made["extensions"]["M"]["supported"], &made["extensions"]["A"]["supported"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(made["extensions"]["V"], json!({ "support_level": "Disabled" }));
+    assert_eq!(made["base"], json!({ "writable_misa": false }), "xlen is not a field of this release");
+
+    let bits = |value: &str| json!({ "len": 64, "value": value });
+    let region = |base: &str, size: &str, attributes: serde_json::Value| json!({ "base": bits(base), "size": bits(size), "attributes": attributes });
+    let between = json!({
+        "base": { "xlen": 64 },
+        "memory": {
+            "pmp": { "count": 16, "usable_count": 16 }, "misaligned": { "supported": true },
+            "regions": [
+                region("0x1000", "0x1000", json!({ "executable": false, "writable": false })),
+                region("0x200_0000", "0x200_0000", json!({ "executable": false, "writable": true })),
+                region("0x8000_0000", "0x8000_0000", json!({ "executable": true, "writable": true })),
+            ],
+        },
+        "platform": { "clint": { "base": 33_554_432 } },
+    });
+    let made = configured(between, Generation::New);
+    assert_eq!(made["memory"]["pmp"], json!({ "count": 0, "usable_count": 0 }));
+    let bounds: Vec<_> =
+        made["memory"]["regions"].as_array().expect("regions").iter().map(|region| &region["base"]["value"]).collect();
+    assert_eq!(bounds, ["0x1000", "0x10000", "0xff000000"], "boot ROM, memory, devices");
+    assert_eq!(made["memory"]["regions"][1]["attributes"]["executable"], true);
+    assert_eq!(made["platform"]["clint"]["base"], 0xFF01_0000_u64);
+
+    let today = json!({
+        "base": { "xlen": 32 },
+        "memory": {
+            "misaligned": { "exceptions": { "load_store": { "None": null }, "vector": { "None": null } } },
+            "regions": [region("0x80000000", "0x80000000", json!({ "mem_type": "MainMemory", "cacheable": true }))],
+        },
+        "platform": { "clint": { "supported": true, "base": 1 }, "simple_interrupt_generator": { "supported": true } },
+    });
+    let made = configured(today, Generation::New);
+    assert_eq!(made["memory"]["misaligned"]["exceptions"]["load_store"], json!({ "Some": "AlignmentException" }));
+    assert_eq!(made["memory"]["misaligned"]["exceptions"]["vector"], json!({ "None": null }));
+    assert_eq!(made["memory"]["regions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(made["memory"]["regions"][0]["attributes"]["cacheable"], true);
+    assert_eq!(made["platform"]["clint"]["supported"], false);
+    assert_eq!(made["platform"]["simple_interrupt_generator"]["supported"], false);
+}
+
+/// Releases differ in what they call the wider traces.
+#[test]
+fn the_options_are_those_that_the_help_has() {
+    let (config, trace) = (Path::new("c.json"), Path::new("t"));
+    let words = |generation, help| arguments(generation, help, config, trace, 9).join(" ");
+    assert_eq!(words(Generation::Old, "--no-trace"), "-c c.json -l 9 --trace-output t");
+    let how = "--config c.json --inst-limit 9 --trace-output t";
+    let today = "--trace-instr --trace-gpr --trace-reg --trace-mem --trace-exception --trace-platform";
+    assert_eq!(words(Generation::New, today), format!("{how} --trace-instr --trace-gpr --trace-mem --trace-exception"));
+    let before = "--trace-instr --trace-reg --trace-mem --trace-platform";
+    assert_eq!(words(Generation::New, before), format!("{how} --trace-instr --trace-reg --trace-mem --trace-platform"));
 }
 
 /// A script in place of the simulator.
@@ -114,11 +178,13 @@ fn stand_in(name: &str, script: &str) -> (PathBuf, PathBuf) {
 fn replaying(name: &str, generation: Generation, trace: &str, said: &str) -> (Sail, PathBuf) {
     let (flag, probe) = match generation {
         Generation::Old => ("-c", "--help) echo 'usage --no-trace'; exit 0;; --version) exit 1"),
-        Generation::New => ("--config", "--version) echo 0.13; exit 0"),
+        Generation::New => {
+            ("--config", "--help) echo ' --trace-instr --trace-gpr'; exit 0;; --version) echo 0.13; exit 0")
+        }
     };
     let script = format!(
-        "case \"$1\" in {probe};; --print-default-config) echo '{{\"base\":{{}}}}'; exit 0;; esac\n\
-         test \"$1\" = {flag} && test -s \"$2\" || exit 9\n\
+        "case \"$1\" in {probe};; --print-default-config) echo '{{ // a comment'; echo '\"base\": {{\"note\": \"http://x\", \"writable_misa\": true}}, \"memory\": {{\"dtb_address\": {{\"len\": 64, \"value\": \"0x1000\"}}}}}}'; exit 0;; esac\n\
+         test \"$1\" = {flag} && grep -q 'writable_misa.:false' \"$2\" || exit 9\n\
          while [ \"$1\" != --trace-output ]; do shift; done\ncat > \"$2\" <<'TRACE'\n{trace}TRACE\necho '{said}'"
     );
     let (program, folder) = stand_in(name, &script);
@@ -131,11 +197,60 @@ fn runs_either_generation() {
     assert_eq!(sail.generation, Generation::Old);
     let run = sail.run(Path::new("a.elf"), 0x1_0000, 100, &folder).expect("the stand-in runs");
     assert_eq!((run.log.steps[0].pc, run.log.steps.len(), run.result), (0x1_0000, 5, Some(0)));
+    assert_eq!(run.log.registers, [0; 32], "the boot code of this piece of a trace wrote none");
 
     let (sail, folder) = replaying("sail-new", Generation::New, NEW, "FAILURE: 7");
     assert_eq!((sail.generation, sail.version.as_str()), (Generation::New, "0.13"));
     let run = sail.run(Path::new("a.elf"), 0x1_0000, 100, &folder).expect("the stand-in runs");
     assert_eq!((run.log.steps.len(), run.result), (2, Some(7)));
+    assert_eq!((run.log.registers[10], run.log.registers[11]), (0, 0x1000), "hart and device tree, without boot code");
+}
+
+/// The first `sail_riscv_sim` has a version, and yet the old options.
+#[test]
+fn a_version_alone_makes_no_generation() {
+    let script = "case \"$1\" in --version) echo 0.8;; --help) echo '-V,--no-trace -c,--config -l,--inst-limit';; esac";
+    let sail = Sail::at(stand_in("sail-between", script).0).expect("it answers");
+    assert_eq!((sail.generation, sail.version.as_str()), (Generation::Old, "0.8"));
+}
+
+/// A server that answers each instruction with the next of the 88-byte records in a file.
+const SERVER: &str = "\
+import socket, sys
+server = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+connection, _ = server.accept()
+for answer in open(sys.argv[2]).read().split():
+    request = b''
+    while len(request) < 8:
+        request += connection.recv(8 - len(request))
+    connection.sendall(bytes.fromhex(answer))
+connection.recv(1)
+";
+
+/// The runner starts the simulator as a server, and each instruction is compared.
+#[test]
+fn tells_the_simulator_each_instruction() {
+    // addi x5, x0, 7; sw x5, 0(x0), which raises on both.
+    let program = [0x0070_0293, 0x0050_2023];
+    let mut ours = Ours::default();
+    let mut records: Vec<Record> = vec![Record { is_halt: true, ..Record::default() }];
+    records.extend(program.map(|insn| ours.execute(insn)));
+    for (name, wrong) in [("sail-rvfi", 0), ("sail-rvfi-wrong", 1)] {
+        records[1].rd_value = 7 + wrong;
+        let lines: Vec<String> =
+            records.iter().map(|record| record.answer().iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+        let script = "case \"$1\" in --help) echo ' --trace-instr'; exit 0;; --version) echo 1; exit 0;; \
+            --print-default-config) exit 1;; esac\n\
+            test \"$1\" = --config && test -s \"$2\" && test \"$3\" = --rvfi-dii || exit 9\n\
+            here=$(dirname \"$0\")\nexec python3 \"$here/server.py\" \"$4\" \"$here/answers\"";
+        let (program_file, folder) = stand_in(name, script);
+        fs::write(folder.join("server.py"), SERVER).expect("a file");
+        fs::write(folder.join("answers"), lines.join("\n")).expect("a file");
+        let sail = Sail::at(program_file).expect("the stand-in answers");
+        let (_process, mut client) = sail.instructions(&folder).expect("it listens");
+        let found = difference(&mut client, &program).expect("it answers");
+        assert_eq!(found.is_some(), wrong == 1, "{found:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lockstep::isa::Reg;
 use lockstep::map::Addr;
 
 use super::engines::EngineColumn;
-use super::spec;
+use super::{spec, to_host};
 use crate::coverage::Coverage;
 use crate::report::Cell;
 use crate::suites::{End, Test};
@@ -29,7 +29,7 @@ pub fn judge(test: &Test, engine: &EngineColumn, coverage: &mut Coverage) -> Cel
         Err(problem) => return Cell::fail(problem, 0),
     };
     let wrong = match &spec_start {
-        Some(start) => spec::difference(start, &machine, exit),
+        Some(start) => spec::difference(start, &machine, exit).or_else(|| wrong_signature(&test.end, &machine)),
         None => wrong_end(test, &machine, exit),
     };
     match wrong.or_else(|| wrong_output(test, &host)) {
@@ -55,16 +55,24 @@ pub struct Run {
 pub fn run(test: &Test, engine: &EngineColumn, mut machine: Machine, coverage: &mut Coverage) -> Result<Run, String> {
     let mut host = TestHost::of(test);
     let stops = stops(test, &machine);
-    let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
-    let exit = engine.run(&mut machine, &mut host, until, coverage)?;
+    let exit = match &test.end {
+        End::Reports { to_host: Some(to_host), .. } => {
+            to_host::run(*to_host, engine, &mut machine, &mut host, stops.as_ref(), coverage)?
+        }
+        _ => {
+            let until = Until { breakpoints: stops.as_ref(), ..Until::order(STEP_LIMIT) };
+            engine.run(&mut machine, &mut host, until, coverage)?
+        }
+    };
     Ok(Run { machine, host, exit })
 }
 
 /// Where a run must be stopped because the test's own end is not one of the machine's.
 fn stops(test: &Test, machine: &Machine) -> Option<BTreeSet<Addr>> {
     match &test.end {
-        End::Terminate { .. } | End::Fault { .. } | End::Spec { halt: None } => None,
-        End::Signature { halt, .. } | End::Spec { halt: Some(halt) } => Some([*halt].into()),
+        End::Terminate { .. } | End::Fault { .. } | End::Spec { halt: None, .. } => None,
+        End::Signature { halt, .. } | End::Spec { halt: Some(halt), .. } => Some([*halt].into()),
+        End::Reports { pass, fail, .. } => Some(pass.iter().chain(fail).copied().collect()),
         End::Ecall { .. } => Some(ecalls(machine)),
     }
 }
@@ -99,6 +107,13 @@ fn wrong_end(test: &Test, machine: &Machine, exit: Exit) -> Option<String> {
             })
         }
         (End::Ecall { registers }, Exit::Breakpoint) => wrong_register(machine, registers),
+        (End::Reports { to_host: Some(to_host), .. }, Exit::Watch(_)) => to_host::wrong(machine.word(*to_host)),
+        (End::Reports { pass, .. }, Exit::Breakpoint) => (!pass.contains(&machine.hart.pc)).then(|| {
+            format!(
+                "says that it has failed, at 0x{:08x} (fault addresses and values are in its own words)",
+                machine.hart.pc
+            )
+        }),
         (End::Signature { start, words, .. }, Exit::Breakpoint) => wrong_word(machine, *start, words),
         (_, Exit::Order) => Some(format!("did not end within {STEP_LIMIT} steps, pc 0x{:08x}", machine.hart.pc)),
         (_, Exit::Fault(fault)) => Some(format!("{fault}{}", failed_check(machine))),
@@ -124,6 +139,11 @@ fn failed_check(machine: &Machine) -> String {
 fn wrong_register(machine: &Machine, registers: &[(Reg, u32)]) -> Option<String> {
     let wrong = registers.iter().find(|(reg, value)| machine.hart.x(*reg) != *value);
     wrong.map(|(reg, value)| format!("{reg} = {:#x} at the end instead of {value:#x}", machine.hart.x(*reg)))
+}
+
+fn wrong_signature(end: &End, machine: &Machine) -> Option<String> {
+    let End::Spec { signature: Some(signature), .. } = end else { return None };
+    wrong_word(machine, signature.start, &signature.words)
 }
 
 fn wrong_word(machine: &Machine, start: Addr, words: &[u32]) -> Option<String> {

@@ -8,8 +8,11 @@ pub mod engines;
 pub mod expected;
 pub mod judge;
 pub mod programs;
+mod qemu_system;
 pub mod references;
+mod risc0;
 pub mod spec;
+mod to_host;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -22,13 +22,16 @@ use lockstep::trace::{Retired, Sink};
 
 use super::Column;
 use super::judge::{STEP_LIMIT, TestHost};
+use super::qemu_system::QemuSystem;
 use super::references::summary;
+use super::risc0::Risc0;
 use crate::coverage::Coverage;
 use crate::lockstep::{Verdict, run_along};
 use crate::machine::Failure;
 use crate::machines::emulator::Emulator;
 use crate::machines::process::{find_program, run_to_end};
-use crate::machines::{self, LOGGED, Unavailable};
+use crate::machines::sail::{self, Sail};
+use crate::machines::{self, LOGGED, Unavailable, rvfi};
 use crate::report::Cell;
 use crate::suites::{End, Program, Test, elf};
 
@@ -37,7 +40,8 @@ pub fn all() -> Vec<Box<dyn Column>> {
     let logs = machines::all().into_iter().filter(|machine| LOGGED.contains(&machine.name));
     let logs =
         logs.map(|machine| Box::new(LogColumn { name: machine.name, version: machine.version }) as Box<dyn Column>);
-    let rest: [Box<dyn Column>; 3] = [Box::new(QemuUser), Box::new(NotHere(QEMU_SYSTEM)), Box::new(NotHere(RISC0))];
+    let rest: [Box<dyn Column>; 4] =
+        [Box::new(SailInstructions), Box::new(QemuUser), Box::new(QemuSystem), Box::new(Risc0)];
     logs.chain(rest).collect()
 }
 
@@ -118,11 +122,69 @@ impl Sink for Count {
     }
 }
 
+/// Sail's simulator, told each instruction: the instructions that our plain engine makes of a test up to its first
+/// ECALL, from a reset on, one after the other, wherever they then lead.
+struct SailInstructions;
+
+/// Enough for every test of the suites but a handful, a tenth of a second on the simulator.
+const TOLD_INSTRUCTIONS: usize = 4096;
+
+impl Column for SailInstructions {
+    fn name(&self) -> &str {
+        "sail-rvfi"
+    }
+
+    fn about(&self) -> &str {
+        "Sail's simulator, told the test's instructions one by one (RVFI-DII); the first 4096"
+    }
+
+    fn version(&self) -> Result<String, String> {
+        match Sail::find() {
+            Ok(Some(sail)) => Ok(sail.version),
+            Ok(None) => Err(sail::NOT_INSTALLED.into()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+
+    fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
+        let machine = match test.machine() {
+            Ok(machine) if machine.hart.mode == Mode::User => {
+                return Cell::skip("starts in user mode under a kernel, which this simulator does not have".into());
+            }
+            Ok(machine) => machine,
+            Err(error) => return Cell::fail(error.to_string(), 0),
+        };
+        let insns = instructions_to_first_ecall(test, machine);
+        if insns.is_empty() {
+            return Cell::skip("has no step before its first ECALL".into());
+        }
+        match told(&insns) {
+            Ok(None) => Cell::pass(insns.len() as u64),
+            Ok(Some(difference)) => Cell::fail(difference, 0),
+            Err(failure) => Cell::fail(failure.to_string(), 0),
+        }
+    }
+}
+
+fn told(insns: &[u32]) -> Result<Option<String>, Failure> {
+    let sail = Sail::find()?.ok_or_else(|| Failure::Start("sail_riscv_sim is gone".into()))?;
+    let folder = Folder::new().map_err(Failure::Start)?;
+    let (_process, mut client) = sail.instructions(&folder.0)?;
+    rvfi::difference(&mut client, insns)
+}
+
+fn instructions_to_first_ecall(test: &Test, mut machine: Machine) -> Vec<u32> {
+    let mut steps: Vec<Retired> = Vec::new();
+    let steps_before = steps_to_first_ecall(test, machine.clone()).min(TOLD_INSTRUCTIONS as u64);
+    Step::new().run(&mut machine, &mut TestHost::of(test), Until::order(steps_before), &mut steps);
+    steps.iter().map(|step| step.insn).collect()
+}
+
 /// A folder for the files of one run, removed with it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Result<Folder, String> {
+    pub(super) fn new() -> Result<Folder, String> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("lockstep-log-{}-{number}", std::process::id()));
@@ -192,36 +254,4 @@ fn run_user(path: &Path, test: &Test) -> Result<(Option<i32>, Vec<u8>), Failure>
     std::fs::set_permissions(&elf, Permissions::from_mode(0o700)).map_err(|error| failed(&error))?;
     let finished = run_to_end(QEMU_USER, Command::new(program).arg(&elf), &test.stdin, QEMU_PATIENCE)?;
     Ok((finished.code, finished.stdout))
-}
-
-/// A machine that does not run the matrix: its name, what it is, and why not.
-struct NotHere((&'static str, &'static str, &'static str));
-
-const QEMU_SYSTEM: (&str, &str, &str) = (
-    "qemu",
-    "QEMU's system mode over its gdbstub",
-    "a few thousand steps a second: compared by `lockstep trace ELF --diff qemu` and the tests of the harness",
-);
-const RISC0: (&str, &str, &str) = (
-    "risc0",
-    "RISC Zero's executor",
-    "builds a large C++ library: `make risc0-diff` runs these tests, guests and random programs on it",
-);
-
-impl Column for NotHere {
-    fn name(&self) -> &str {
-        self.0.0
-    }
-
-    fn about(&self) -> &str {
-        self.0.1
-    }
-
-    fn version(&self) -> Result<String, String> {
-        Err(self.0.2.into())
-    }
-
-    fn run(&self, _: &Test, _: &mut Coverage) -> Cell {
-        Cell::skip(self.0.2.into())
-    }
 }

@@ -1,9 +1,11 @@
 //! The official Sail model's simulator: a program on PATH, driven by its command line.
 //!
-//! Two generations are known, which differ in their options, their configuration and a little in their
-//! trace: that of June 2025 (`riscv_sim_rv32d`) and that of July 2026 (`sail_riscv_sim`).
+//! Two generations of options are known: one writes its trace unless told not to (`riscv_sim_rv32d` until June 2025 and
+//! the first `sail_riscv_sim`), the other only what it is told to (`sail_riscv_sim` of 2026). The configuration changed
+//! more often: ours is the simulator's own default with only those fields changed that it has.
 //! The simulator runs an ELF file in machine mode and writes what it did; [`parse`] reads that.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -15,7 +17,8 @@ use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
 use super::log::{Log, bare, hex, link};
-use super::process::{find_program, run_to_end};
+use super::process::{Process, find_program, run_to_end};
+use super::rvfi::Client;
 use crate::machine::{Failure, cause_of};
 
 /// The programs that are looked for on PATH, the newest first.
@@ -41,6 +44,8 @@ pub struct Sail {
     pub generation: Generation,
     /// What it says of its version.
     pub version: String,
+    /// What it says of its options.
+    help: String,
 }
 
 /// What a run of the simulator came to.
@@ -76,16 +81,20 @@ impl Sail {
             let text = [finished.stdout, finished.stderr].concat();
             Ok::<_, Failure>((finished.code, String::from_utf8_lossy(&text).trim().to_string()))
         };
-        if let (Some(0), version) = ask("--version")?
-            && version.contains(|c: char| c.is_ascii_digit())
-        {
-            return Ok(Sail { program, generation: Generation::New, version });
-        }
+        let (code, version) = ask("--version")?;
+        let has_version = code == Some(0) && version.contains(|c: char| c.is_ascii_digit());
         let (_, help) = ask("--help")?;
-        if help.contains("--no-trace") {
-            return Ok(Sail { program, generation: Generation::Old, version: "of 2025 or before".into() });
-        }
-        Err(Failure::Garbled("sail: neither --version nor --help tells which generation it is".into()))
+        // `--version` alone does not tell: a simulator of 2025 has it, and traces by default.
+        let generation = match () {
+            () if help.contains("--trace-instr") => Generation::New,
+            () if help.contains("--no-trace") => Generation::Old,
+            () if has_version => Generation::New,
+            () => {
+                return Err(Failure::Garbled("sail: neither --version nor --help tells which generation it is".into()));
+            }
+        };
+        let version = if has_version { version } else { "of 2025 or before".into() };
+        Ok(Sail { program, generation, version, help })
     }
 
     /// Runs `elf` for at most `limit` steps; `folder` takes the configuration and the trace.
@@ -96,8 +105,9 @@ impl Sail {
         let io = |error: &dyn std::fmt::Display| Failure::Start(format!("sail: {}: {error}", folder.display()));
         let shell = Shell::new().map_err(|error| io(&error))?;
         let (config, trace) = (folder.join("sail.json"), folder.join("sail.trace"));
-        shell.write_file(&config, self.configuration()?.to_string()).map_err(|error| io(&error))?;
-        let arguments = arguments(self.generation, &config, &trace, limit);
+        let ours = self.configuration()?;
+        shell.write_file(&config, ours.to_string()).map_err(|error| io(&error))?;
+        let arguments = arguments(self.generation, &self.help, &config, &trace, limit);
         let program = &self.program;
         let mut command = Command::from(cmd!(shell, "{program} {arguments...} {elf}"));
         let finished = run_to_end("sail", &mut command, b"", PATIENCE)?;
@@ -107,7 +117,12 @@ impl Sail {
             Failure::Died(format!("sail wrote no trace; it ended with {:?} and said: {last}", finished.code))
         })?;
         let steps = parse(&text).map_err(|line| Failure::Garbled(format!("sail: {line}")))?;
-        Ok(Run { log: Log::from_entry(steps, entry), result: result(&said) })
+        let mut log = Log::from_entry(steps.clone(), entry);
+        if self.generation == Generation::New && steps.first().is_some_and(|step| step.pc == entry) {
+            // No boot code: the registers of the boot protocol are set, a0 the hart's number, a1 the device tree.
+            log.registers[Reg::new(11).index()] = device_tree(&ours);
+        }
+        Ok(Run { log, result: result(&said) })
     }
 
     /// Our machine in the simulator's words, over its own defaults.
@@ -118,18 +133,71 @@ impl Sail {
             command.arg("--rv32");
         }
         let finished = run_to_end("sail", &mut command, b"", PROBE_PATIENCE)?;
-        let defaults = serde_json::from_slice(&finished.stdout).unwrap_or_else(|_| json!({}));
+        let text = without_comments(&String::from_utf8_lossy(&finished.stdout));
+        let defaults = serde_json::from_str(&text).unwrap_or_else(|_| json!({}));
         Ok(configured(defaults, self.generation))
+    }
+
+    /// Starts the simulator as a server that is told each instruction (`rvfi.rs`).
+    ///
+    /// # Errors
+    /// It does not start, or does not listen.
+    pub fn instructions(&self, folder: &Path) -> Result<(Process, Client), Failure> {
+        let io = |error: std::io::Error| Failure::Start(format!("sail: {}: {error}", folder.display()));
+        let config = folder.join("sail-rvfi.json");
+        std::fs::write(&config, self.configuration()?.to_string()).map_err(io)?;
+        // A port that was free a moment ago.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(io)?.port();
+        let (take_config, listen) = match self.generation {
+            Generation::Old => ("-c", "-r"),
+            Generation::New => ("--config", "--rvfi-dii"),
+        };
+        let mut command = Command::new(&self.program);
+        command.arg(take_config).arg(&config).arg(listen).arg(port.to_string());
+        let process = Process::start("sail", &mut command, |_| None, PROBE_PATIENCE)?;
+        let client = Client::connect("sail", port, PROBE_PATIENCE)?;
+        Ok((process, client))
     }
 }
 
-/// The options for a run of at most `limit` steps with its trace in a file.
-pub fn arguments(generation: Generation, config: &Path, trace: &Path, limit: u64) -> Vec<String> {
+/// Where the device tree would be.
+fn device_tree(config: &Value) -> u32 {
+    let at = &config["memory"]["dtb_address"];
+    let text = at["value"].as_str().and_then(|text| hex(&text.replace('_', "")));
+    text.or_else(|| at.as_u64().and_then(|at| at.try_into().ok())).unwrap_or(0)
+}
+
+/// JSON without the `//` comments that the simulator's own defaults have.
+fn without_comments(text: &str) -> String {
+    let (mut kept, mut in_string, mut rest) = (String::new(), false, text.chars().peekable());
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' if in_string => kept.extend([Some(c), rest.next()].into_iter().flatten()),
+            '/' if !in_string && rest.peek() == Some(&'/') => {
+                kept.push('\n');
+                rest.by_ref().take_while(|c| *c != '\n').for_each(drop);
+            }
+            _ => {
+                in_string ^= c == '"';
+                kept.push(c);
+            }
+        }
+    }
+    kept
+}
+
+/// The options for a run of at most `limit` steps with its trace in a file, for the simulator whose `help` this is.
+pub fn arguments(generation: Generation, help: &str, config: &Path, trace: &Path, limit: u64) -> Vec<String> {
     let (config, trace, limit) = (config.display().to_string(), trace.display().to_string(), limit.to_string());
+    // Some releases have only the wider option.
+    let or_wider =
+        |option: &'static str, wider| if help.contains(wider) && !help.contains(option) { wider } else { option };
     let words = match generation {
         Generation::Old => vec!["-c", &config, "-l", &limit, "--trace-output", &trace],
         Generation::New => {
-            let what = ["--trace-instr", "--trace-gpr", "--trace-mem", "--trace-exception"];
+            let (registers, traps) =
+                (or_wider("--trace-gpr", "--trace-reg"), or_wider("--trace-exception", "--trace-platform"));
+            let what = ["--trace-instr", registers, "--trace-mem", traps];
             let how = ["--config", &config, "--inst-limit", &limit, "--trace-output", &trace];
             [&how[..], &what[..]].concat()
         }
@@ -137,63 +205,117 @@ pub fn arguments(generation: Generation, config: &Path, trace: &Path, limit: u64
     words.into_iter().map(String::from).collect()
 }
 
+/// Our memory (MAP-2, MAP-3), and behind it room for devices that cannot be switched off.
+const START: u64 = 0x0001_0000;
+const SIZE: u64 = 0xFEFF_0000;
+const DEVICES: u64 = START + SIZE;
+const DEVICES_SIZE: u64 = 0x0100_0000;
+
 /// `defaults` with our machine's map and instruction set: RV32IM, no misaligned access, memory from
-/// 0x0001_0000 to 0xFEFF_FFFF (MAP-2, MAP-3).
+/// 0x0001_0000 to 0xFEFF_FFFF. Only fields that are there are changed: a simulator refuses others.
 pub fn configured(mut defaults: Value, generation: Generation) -> Value {
-    const START: u64 = 0x0001_0000;
-    const SIZE: u64 = 0xFEFF_0000;
-    if let Some(extensions) = defaults.get_mut("extensions").and_then(Value::as_object_mut) {
-        for (name, extension) in extensions {
-            let is_ours = ["M", "Zicsr", "U", "Svbare"].contains(&name.as_str());
-            if extension.get("supported").is_some() {
-                extension["supported"] = json!(is_ours);
-            }
+    if defaults.as_object().is_none_or(|fields| fields.is_empty()) {
+        defaults = skeleton(generation);
+    }
+    only_our_extensions(&mut defaults);
+    let clint = DEVICES + 0x1_0000;
+    let changes = [
+        ("/base/xlen", json!(32)),
+        ("/base/writable_misa", json!(false)),
+        ("/memory/pmp/count", json!(0)),
+        ("/memory/pmp/usable_count", json!(0)),
+        ("/memory/misaligned/supported", json!(false)),
+        ("/memory/misaligned/exceptions/load_store", json!({ "Some": "AlignmentException" })),
+        ("/platform/ram/base", json!(START)),
+        ("/platform/ram/size", json!(SIZE)),
+        ("/platform/rom/base", json!(0x1000)),
+        ("/platform/rom/size", json!(0x1000)),
+        ("/platform/clint/base", json!(clint)),
+        ("/platform/clint/supported", json!(false)),
+        ("/platform/plic/supported", json!(false)),
+        ("/platform/uart/supported", json!(false)),
+        ("/platform/simple_interrupt_generator/supported", json!(false)),
+    ];
+    for (path, value) in changes {
+        if let Some(field) = defaults.pointer_mut(path) {
+            *field = like(field, value);
         }
     }
-    let ours = match generation {
+    let regions = regions(&defaults);
+    if let Some(field) = defaults.pointer_mut("/memory/regions") {
+        *field = Value::Array(regions);
+    }
+    defaults
+}
+
+/// What has to be said to a simulator that does not print its defaults.
+fn skeleton(generation: Generation) -> Value {
+    match generation {
         Generation::Old => json!({
             "base": { "writable_misa": false },
             "memory": { "pmp": { "count": 0 }, "misaligned": { "supported": false } },
-            "platform": {
-                "ram": { "base": START, "size": SIZE },
-                "rom": { "base": 0x1000, "size": 0x1000 },
-                "clint": { "base": 0xFF01_0000_u64 },
-            },
+            "platform": { "ram": { "base": 0, "size": 0 }, "rom": { "base": 0, "size": 0 }, "clint": { "base": 0 } },
         }),
         Generation::New => json!({
             "base": { "xlen": 32, "writable_misa": false },
             "memory": {
                 "pmp": { "count": 0 },
-                "misaligned": { "exceptions": { "load_store": { "Some": "AlignmentException" } } },
-                "regions": [region(&defaults, START, SIZE)],
+                "misaligned": { "exceptions": { "load_store": null } },
+                "regions": [{ "base": 0, "size": 0, "attributes": { "mem_type": "MainMemory" } }],
             },
             "platform": { "clint": { "supported": false } },
         }),
-    };
-    merge(&mut defaults, ours);
-    defaults
-}
-
-/// A region of main memory: the attributes of the default's first region of that type, with our bounds.
-fn region(defaults: &Value, base: u64, size: u64) -> Value {
-    let regions = defaults["memory"]["regions"].as_array();
-    let main =
-        regions.and_then(|regions| regions.iter().find(|region| region["attributes"]["mem_type"] == "MainMemory"));
-    let mut region = main.cloned().unwrap_or_else(|| json!({ "attributes": { "mem_type": "MainMemory" } }));
-    merge(&mut region, json!({ "base": base, "size": size }));
-    region
-}
-
-/// Lays `over` over `value`: objects are merged, everything else is replaced.
-fn merge(value: &mut Value, over: Value) {
-    match (value.as_object_mut(), over) {
-        (Some(fields), Value::Object(over)) => {
-            for (name, over) in over {
-                merge(fields.entry(name).or_insert(Value::Null), over);
-            }
-        }
-        (_, over) => *value = over,
     }
+}
+
+fn only_our_extensions(defaults: &mut Value) {
+    let Some(extensions) = defaults.get_mut("extensions").and_then(Value::as_object_mut) else { return };
+    for (name, extension) in extensions {
+        let is_ours = ["M", "Zicsr", "U", "Svbare"].contains(&name.as_str());
+        if extension.get("supported").is_some() {
+            extension["supported"] = json!(is_ours);
+        }
+        // The vector extension has levels instead.
+        if extension.get("support_level").is_some() {
+            extension["support_level"] = json!("Disabled");
+        }
+    }
+}
+
+/// A number in the form of the old one: some releases write addresses as `{ "len": 64, "value": "0x1000" }`.
+fn like(old: &Value, new: Value) -> Value {
+    match (old.get("len"), new.as_u64()) {
+        (Some(len), Some(number)) => json!({ "len": len, "value": format!("0x{number:x}") }),
+        _ => new,
+    }
+}
+
+/// Our memory with the attributes of the default's main memory; what lies below it, where the boot ROM is; and, if the
+/// clock cannot be switched off, its devices behind our memory.
+fn regions(config: &Value) -> Vec<Value> {
+    let defaults = config["memory"]["regions"].as_array().cloned().unwrap_or_default();
+    let flag = |region: &Value, name: &str| region["attributes"][name].as_bool().unwrap_or(false);
+    let is_main = |region: &&Value| {
+        region["attributes"]["mem_type"] == "MainMemory" || (flag(region, "executable") && flag(region, "writable"))
+    };
+    let at = |region: &Value, base: u64, size: u64| {
+        let mut region = region.clone();
+        (region["base"], region["size"]) = (like(&region["base"], json!(base)), like(&region["size"], json!(size)));
+        region
+    };
+    let is_low = |region: &&Value| address(&region["base"]) + address(&region["size"]) <= START;
+    let mut regions: Vec<Value> = defaults.iter().filter(is_low).filter(|region| !is_main(region)).cloned().collect();
+    regions.extend(defaults.iter().find(is_main).map(|main| at(main, START, SIZE)));
+    if config.pointer("/platform/clint/base").is_some() && config.pointer("/platform/clint/supported").is_none() {
+        let is_device = |region: &&Value| !is_main(region) && !is_low(region);
+        regions.extend(defaults.iter().find(is_device).map(|devices| at(devices, DEVICES, DEVICES_SIZE)));
+    }
+    regions
+}
+
+fn address(value: &Value) -> u64 {
+    let digits = |text: &str| u64::from_str_radix(text.replace('_', "").trim_start_matches("0x"), 16).ok();
+    value.as_u64().or_else(|| value["value"].as_str().and_then(digits)).unwrap_or(u64::MAX / 2)
 }
 
 /// What the program reported: `SUCCESS`, or `FAILURE: n`.
@@ -294,9 +416,28 @@ fn memory(access: &str) -> Option<MemAccess> {
     })
 }
 
-/// `0x0B at priv M with tval 0x00000000`
+/// `0x0B at priv M with tval 0x00000000`, or of late `m-call at priv M | tval=0x00000000 | tval2=...`.
 fn trapped(text: &str) -> Option<Event> {
     let (cause, rest) = text.split_once(' ')?;
-    let (_, value) = rest.split_once("tval ")?;
-    Some(Event::Trap { cause: hex(cause)?, value: hex(value)? })
+    let name = cause.trim_start_matches("software-").trim_start_matches("hardware-");
+    let cause = hex(cause).or_else(|| NAMES.iter().position(|known| *known == name).map(|number| number as u32))?;
+    let (_, value) = rest.split_once("tval").filter(|(_, value)| value.starts_with([' ', '=']))?;
+    let value = value[1..].split([' ', '|']).next()?;
+    Some(Event::Trap { cause, value: hex(value)? })
 }
+
+/// The simulator's names of the causes, by number.
+const NAMES: [&str; 12] = [
+    "misaligned-fetch",
+    "fetch-access-fault",
+    "illegal-instruction",
+    "breakpoint",
+    "misaligned-load",
+    "load-access-fault",
+    "misaligned-store/amo",
+    "store/amo-access-fault",
+    "u-call",
+    "s-call",
+    "vs-call",
+    "m-call",
+];

@@ -118,17 +118,25 @@ pub fn instrument(root: &Path, copy: &Path) -> Result<(), Error> {
     for file in mutated_files() {
         let path = root.join(file);
         let text = fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
-        write_if_changed(&copy.join(file), mutate(file, &text)?.as_bytes())?;
+        let text = if file == WORKSPACE { rename(&text) } else { mutate(file, &text)? };
+        write_if_changed(&copy.join(file), text.as_bytes())?;
     }
     Ok(())
 }
 
-/// The files that are not copied as they are: those with mutants, and the one that gets [`MODULE`].
+/// Another version for the packages of the copy: Cargo tells packages of one name in one target folder apart by that,
+/// and the dependencies that are compiled there serve both.
+fn rename(workspace: &str) -> String {
+    workspace.replacen("\nversion = \"", "\nversion = \"0.0.0-mutants+", 1)
+}
+
+/// The files that are not copied as they are: those with mutants, the one that gets [`MODULE`], and the workspace's.
 fn mutated_files() -> BTreeSet<&'static str> {
-    MUTANTS.iter().map(|mutant| mutant.file).chain([LIB]).collect()
+    MUTANTS.iter().map(|mutant| mutant.file).chain([LIB, WORKSPACE]).collect()
 }
 
 const LIB: &str = "src/lib.rs";
+const WORKSPACE: &str = "Cargo.toml";
 
 /// What the copy's core asks whether a mutant is on.
 const MODULE: &str = r#"
@@ -171,7 +179,7 @@ pub fn mutate(file: &str, text: &str) -> Result<String, Error> {
         mutated += MODULE;
     }
     // A choice at run time is no constant expression; nothing evaluates these at compile time.
-    if file == "src/map.rs" || file == "src/mem/page.rs" {
+    if ["src/map.rs", "src/mem/page.rs", "src/ecall/mod.rs"].contains(&file) {
         mutated = mutated.replace("const fn ", "fn ");
     }
     Ok(mutated)

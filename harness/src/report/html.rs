@@ -12,16 +12,18 @@ pub fn page(report: &Report) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>Lockstep conformance</title>\n<style>{STYLE}</style>\n\
-         <header class=\"{}\"><h1>{}</h1>\n<p class=\"closing\">{}</p>\n\
-         <p>Lockstep {}. {} of {} coverage points seen. {} expected differences are counted as skipped.</p></header>\n\
+         <header class=\"{}\"><h1>{}</h1>\n<p class=\"closing\">{}</p>\n{}\
+         <p>Lockstep {}. {} of {} coverage points seen. {} expected differences are counted as skipped.</p>\n{}</header>\n\
          {}{}{}{}{}{}{}<script>{SCRIPT}</script>\n</html>\n",
         verdict.0,
         verdict.1,
         report.closing_line(),
+        bar(&report.totals),
         report.lockstep,
         report.coverage.seen,
         report.coverage.points,
         report.totals.expected,
+        absent(&report.columns),
         problems(report),
         columns(&report.columns),
         instructions(report),
@@ -30,6 +32,41 @@ pub fn page(report: &Report) -> String {
         tests(report),
         coverage(report),
     )
+}
+
+/// All cells as one bar; what was not run is grey.
+fn bar(totals: &Totals) -> String {
+    let parts = [
+        ("ok", "passed", totals.passed),
+        ("bad", "failed", totals.failed),
+        ("exp", "expected differences", totals.expected),
+        ("none", "not run", totals.skipped),
+    ];
+    let part = |(class, name, count): (&str, &str, usize)| match count {
+        0 => String::new(),
+        _ => format!("<i class=\"{class}\" style=\"flex-grow:{count}\" title=\"{count} {name}\"></i>"),
+    };
+    format!("<div class=\"bar\">{}</div>\n", parts.map(part).concat())
+}
+
+/// The oracles that did not judge, where nobody overlooks them.
+fn absent(columns: &[ColumnReport]) -> String {
+    let named = columns.iter().filter_map(|column| Some((&column.name, column.unavailable.as_ref()?)));
+    let named: Vec<String> =
+        named.map(|(name, reason)| format!("<b>{}</b> ({})", escape(name), escape(reason))).collect();
+    match named.is_empty() {
+        true => String::new(),
+        false => format!("<p class=\"absent\">Not run: {}.</p>\n", named.join(", ")),
+    }
+}
+
+/// The names of the columns over a grid; those that are not here are grey.
+fn head(columns: &[ColumnReport]) -> String {
+    let cell = |column: &ColumnReport| {
+        let class = if column.unavailable.is_some() { "up skip" } else { "up" };
+        format!("<th class=\"{class}\" title=\"{}\"><span>{}</span>", escape(&column.about), escape(&column.name))
+    };
+    columns.iter().map(cell).collect()
 }
 
 fn problems(report: &Report) -> String {
@@ -63,7 +100,7 @@ fn columns(columns: &[ColumnReport]) -> String {
 
 /// Instruction by column: the tests that are about the instruction.
 fn instructions(report: &Report) -> String {
-    let head: String = report.columns.iter().map(|column| format!("<th>{}", escape(&column.name))).collect();
+    let head = head(&report.columns);
     let row = |op: Op| {
         let about: Vec<&TestReport> =
             report.tests.iter().filter(|test| test.instruction == Some(op.mnemonic())).collect();
@@ -76,7 +113,7 @@ fn instructions(report: &Report) -> String {
     };
     let rows: String = Op::ALL.into_iter().map(row).collect();
     format!(
-        "<section><h2>Instruction by instruction</h2><p>Tests about each instruction, passed of all.</p><table class=\"grid\"><tr><th>instruction<th>tests{head}</tr>{rows}</table></section>\n"
+        "<section><h2>Instruction by instruction</h2><p>Tests about each instruction, passed of all; &empty; is not run.</p><table class=\"grid\"><tr><th>instruction<th>tests{head}</tr>{rows}</table></section>\n"
     )
 }
 
@@ -86,7 +123,7 @@ fn tally(totals: Totals) -> String {
     let class = match totals {
         _ if all == 0 => return "<td class=\"none\">-".into(),
         Totals { failed: 1.., .. } => "fail",
-        Totals { skipped, .. } if skipped == all => return "<td class=\"skip\">not run".into(),
+        Totals { skipped, .. } if skipped == all => return "<td class=\"skip\" title=\"not run\">&empty;".into(),
         Totals { passed, .. } if passed == all => "pass",
         Totals { skipped: 0, .. } => "expected",
         _ => "skip",
@@ -122,7 +159,7 @@ fn suites(report: &Report) -> String {
 }
 
 fn tests(report: &Report) -> String {
-    let head: String = report.columns.iter().map(|column| format!("<th>{}", escape(&column.name))).collect();
+    let head = head(&report.columns);
     let suite = |suite: &SuiteReport| {
         let rows: String =
             report.tests.iter().filter(|test| test.suite == suite.name).map(|test| test_row(report, test)).collect();
@@ -135,7 +172,8 @@ fn tests(report: &Report) -> String {
     };
     let suites: String = report.suites.iter().map(suite).collect();
     format!(
-        "<section><h2>Every test</h2><p>Click a cell to copy the command that runs it again.</p>{suites}</section>\n"
+        "<section><h2>Every test</h2><p>Click a cell to copy the command that runs it again; hold the pointer over it to read why. \
+         <input id=\"filter\" placeholder=\"show only tests with this in their name\"></p>{suites}</section>\n"
     )
 }
 
@@ -146,13 +184,23 @@ fn test_row(report: &Report, test: &TestReport) -> String {
             class(cell.verdict),
             escape(&describe(cell)),
             escape(&test.reproduce(&column.name)),
-            class(cell.verdict)
+            sign(cell.verdict)
         ),
         None => "<td class=\"none\">-".into(),
     };
     let cells: String = report.columns.iter().map(cell).collect();
     let clauses = test.clauses.join(" ");
     format!("<tr><th title=\"{}\">{}{cells}</tr>", escape(&clauses), escape(&test.name))
+}
+
+/// One sign for each verdict; its colour says the same.
+fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "&check;",
+        Verdict::Fail => "FAIL",
+        Verdict::Skip => "&empty;",
+        Verdict::Expected => "exp",
+    }
 }
 
 fn describe(cell: &Cell) -> String {
@@ -186,22 +234,35 @@ fn coverage(report: &Report) -> String {
 }
 
 const STYLE: &str = "
-:root { color-scheme: light dark; --ok: #1a7f37; --bad: #cf222e; --skip: #6e7781; --exp: #9a6700; --line: #8884 }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 0 1rem 4rem }
+:root { color-scheme: light dark; --ok: #1a7f37; --bad: #cf222e; --skip: #6e7781; --exp: #9a6700; --line: #8884; --page: #fff }
+@media (prefers-color-scheme: dark) { :root { --ok: #3fb950; --bad: #da3633; --skip: #8b949e; --exp: #d29922; --page: #0d1117 } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 78rem; margin: 0 auto; padding: 0 1rem 4rem; background: var(--page) }
 header { border-left: .5rem solid var(--ok); padding: .5rem 1.5rem; margin: 2rem 0 }
 header.dirty { border-color: var(--bad) }
 h1 { margin: 0; font-size: 1.8rem } h2 { margin: 2.5rem 0 .5rem }
 .closing { font: 1.2rem ui-monospace, monospace; margin: .3rem 0 }
+.bar { display: flex; gap: 2px; height: .8rem; margin: .6rem 0; border-radius: .4rem; overflow: hidden } .bar i { min-width: 3px }
+.bar .ok { background: var(--ok) } .bar .bad { background: var(--bad) } .bar .exp { background: var(--exp) } .bar .none { background: var(--line) }
+.absent { color: var(--exp) }
 table { border-collapse: collapse; font-size: .87rem } th, td { text-align: left; padding: .15rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-.grid td { text-align: center; font-family: ui-monospace, monospace } .n { text-align: right }
+.grid td { text-align: center; font-family: ui-monospace, monospace; white-space: nowrap } .grid td.n, .n { text-align: right }
 .grid th { font-family: ui-monospace, monospace; font-weight: 500 } .grid tr:hover { background: #8881 }
+.grid tr:first-child th { position: sticky; top: 0; background: var(--page); vertical-align: bottom }
+.up span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap }
 .pass { color: var(--ok) } .fail { color: #fff; background: var(--bad) } .skip, .none { color: var(--skip) } .expected { color: var(--exp) }
 .sha { font-size: .7rem; word-break: break-all; color: var(--skip) }
 [data-run] { cursor: copy } details { margin: .3rem 0 } summary { cursor: pointer } .wrong li { margin: .3rem 0 }
+input { font: inherit; width: 22rem; padding: .2rem .5rem }
 #copied { position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); background: #24292f; color: #fff; padding: .4rem 1rem; border-radius: .4rem; font: .9rem ui-monospace, monospace }
 ";
 
 const SCRIPT: &str = "
+document.getElementById('filter').addEventListener('input', event => {
+  const wanted = event.target.value.trim();
+  for (const row of document.querySelectorAll('details .grid tr:not(:first-child)'))
+    row.hidden = wanted && !row.cells[0].textContent.includes(wanted);
+  for (const suite of document.querySelectorAll('section > details')) suite.open = wanted !== '';
+});
 document.addEventListener('click', async event => {
   const run = event.target.dataset && event.target.dataset.run;
   if (!run) return;

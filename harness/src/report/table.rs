@@ -1,5 +1,6 @@
 //! The table on the terminal.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{Report, Totals};
@@ -41,8 +42,40 @@ impl Report {
         match totals {
             _ if all == 0 => "-".into(),
             Totals { skipped, .. } if skipped == all => "skipped".into(),
+            Totals { failed: 1.., passed, .. } => format!("{passed}/{all} !"),
             Totals { expected: 0, passed, .. } => format!("{passed}/{all}"),
             Totals { expected, passed, .. } => format!("{passed}+{expected}e/{all}"),
+        }
+    }
+
+    /// The failures, those of one test with one reason together.
+    fn grouped_failures(&self) -> Vec<(String, Vec<&str>, &str)> {
+        let mut groups: Vec<(String, Vec<&str>, &str)> = Vec::new();
+        for (test, column, reason) in self.failures() {
+            match groups.iter_mut().find(|(name, _, why)| *name == test && *why == reason) {
+                Some((_, columns, _)) => columns.push(column),
+                None => groups.push((test, vec![column], reason)),
+            }
+        }
+        groups
+    }
+
+    /// Where to look: the columns that fail tests that others pass, and the instructions that the failures are about.
+    fn suspects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.totals.failed == 0 {
+            return Ok(());
+        }
+        let fails = |cell: &super::Cell| cell.verdict == super::Verdict::Fail;
+        let count = |name: &str| self.tests.iter().filter(|test| test.cells.get(name).is_some_and(fails)).count();
+        let counted = self.columns.iter().map(|column| (column.name.as_str(), count(&column.name)));
+        let columns: Vec<String> =
+            counted.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
+        writeln!(f, "failures by column: {}", columns.join(", "))?;
+        let about = self.tests.iter().filter(|test| test.cells.values().any(fails)).filter_map(|test| test.instruction);
+        let about: BTreeSet<&str> = about.collect();
+        match about.is_empty() {
+            true => Ok(()),
+            false => writeln!(f, "in tests about: {}", about.into_iter().collect::<Vec<_>>().join(" ")),
         }
     }
 
@@ -51,12 +84,14 @@ impl Report {
             writeln!(f, "{} expected differences (e), explained in riscv-tests/EXPECTED.json", self.totals.expected)?;
         }
         writeln!(f, "coverage: {} of {} points", self.coverage.seen, self.coverage.points)?;
-        for (test, column, reason) in self.failures().take(SHOWN_FAILURES) {
-            writeln!(f, "FAILED {test} on {column}: {reason}")?;
+        let failures = self.grouped_failures();
+        for (test, columns, reason) in failures.iter().take(SHOWN_FAILURES) {
+            writeln!(f, "FAILED {test} on {}: {reason}", columns.join(", "))?;
         }
-        if self.totals.failed > SHOWN_FAILURES {
-            writeln!(f, "and {} more failures, all in report.json", self.totals.failed - SHOWN_FAILURES)?;
+        if failures.len() > SHOWN_FAILURES {
+            writeln!(f, "and {} more failures, all in report.json", failures.len() - SHOWN_FAILURES)?;
         }
+        self.suspects(f)?;
         self.problems.iter().try_for_each(|problem| writeln!(f, "PROBLEM {problem}"))
     }
 }

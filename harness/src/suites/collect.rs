@@ -8,7 +8,7 @@ use lockstep::map::Addr;
 
 use super::compile::{self, Source};
 use super::manifest::{Kind, Manifest, Package, Suite};
-use super::{End, Error, Program, Test, fetch, generated, hex, own};
+use super::{End, Error, Program, Test, ctg, directory, fetch, generated, hex, own, signature};
 
 /// A suite with its tests.
 #[derive(Clone, Debug)]
@@ -70,6 +70,7 @@ fn fill(root: &Path, collected: &mut Collected) -> Result<(), Error> {
             collected.tests = generated::tests(&collected.suite.name);
             Ok(())
         }
+        Kind::Ctg => architectural(root, collected),
         Kind::Own => own_programs(root, &path, &built, collected),
     }
 }
@@ -174,31 +175,20 @@ fn compliance(folder: &Path, collected: &mut Collected) -> Result<(), Error> {
         let name = file_name(&path).trim_end_matches(SUFFIX).to_string();
         let listing = folder.join("asm").join(format!("{name}.elf.objdump"));
         let reference = folder.join("ref").join(format!("{name}.reference_output"));
-        let end = signature(&listing, &reference)?;
+        let end = compliance_end(&listing, &reference)?;
         let start = label(&listing, "_start")?;
         collected.add(name, Program::Hex { path, start }, end);
     }
     Ok(())
 }
 
-fn signature(listing: &Path, reference: &Path) -> Result<End, Error> {
+fn compliance_end(listing: &Path, reference: &Path) -> Result<End, Error> {
     // The program ends with `lui a0; addi a0; sw zero, (a0)`: it is done when it reaches the store.
     const STORE: Addr = 8;
     let halt = label(listing, "complience_halt_break")? + STORE;
     let start = label(listing, "codasip_signature_start")?;
-    let text = fs::read_to_string(reference).map_err(|error| Error::file(reference, error))?;
-    let words = text.lines().map(line_words).collect::<Option<Vec<_>>>();
-    let words = words.ok_or_else(|| Error::file(reference, "a line is not four words in hex"))?.concat();
+    let words = signature::words(reference)?;
     Ok(End::Signature { halt, start, words })
-}
-
-/// Four words on a line, the one at the highest address first.
-pub(crate) fn line_words(line: &str) -> Option<Vec<u32>> {
-    let digits = line.trim();
-    if !digits.is_ascii() || digits.len() != 32 {
-        return None;
-    }
-    (0..4).rev().map(|i| u32::from_str_radix(&digits[8 * i..8 * i + 8], 16).ok()).collect()
 }
 
 /// The address of a label in an objdump listing.
@@ -209,6 +199,19 @@ fn label(listing: &Path, name: &str) -> Result<Addr, Error> {
         (rest == format!("<{name}>:")).then(|| Addr::from_str_radix(addr, 16).ok())?
     });
     found.ok_or_else(|| Error::file(listing, format!("the label {name} is missing")))
+}
+
+/// Architectural tests, generated from a coverage file of ours. They end by our model's terminate in a state that must
+/// be the specification's, their signature included; the columns of simulators compare the same memory.
+fn architectural(root: &Path, collected: &mut Collected) -> Result<(), Error> {
+    let folder = ctg::generate(root, &root.join(&collected.suite.path))?;
+    for path in collected.files(&folder, |name| name.ends_with(".S"))? {
+        let name = file_stem(&path);
+        let source = directory::arch_source(root, &collected.suite.name, &path, &name, &folder.join("env"));
+        compile::compile(root, &source)?;
+        collected.add(name, Program::MachineElf(source.elf), End::SPEC);
+    }
+    Ok(())
 }
 
 fn own_programs(root: &Path, folder: &Path, built: &Path, collected: &mut Collected) -> Result<(), Error> {

@@ -4,15 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use goblin::elf::Elf;
-use lockstep::ecall::Halt;
-use lockstep::isa::Reg;
-use lockstep::loader::{self, Kernel};
 
 use super::collect::Collected;
 use super::compile::{self, Source};
 use super::manifest::{Kind, Suite};
 use super::own::Labels;
-use super::{End, Error, Program, Test, fetch, hex};
+use super::{End, Error, Program, Test, bench_elf, fetch, signature};
 
 /// The tests in `folder`, whatever form they have.
 ///
@@ -20,13 +17,13 @@ use super::{End, Error, Program, Test, fetch, hex};
 /// There are none in a form that is known.
 pub fn collect(root: &Path, folder: &Path) -> Result<Vec<Collected>, Error> {
     let folder = &folder.canonicalize().map_err(|error| Error::file(folder, error))?;
-    let found = [riscv_tests(root, folder), arch_tests(root, folder), elf_files(folder)];
+    let found = [riscv_tests(root, folder), arch_tests(root, folder), act_tests(root, folder), elf_files(folder)];
     let found: Vec<Collected> =
-        found.into_iter().filter(|found| !found.tests.is_empty() || found.problem.is_some()).collect();
+        found.into_iter().filter(|found| !(found.tests.is_empty() && found.skipped.is_empty())).collect();
     if found.is_empty() {
         return Err(Error::file(
             folder,
-            "no tests here: neither isa/rv32ui (riscv-tests), nor riscv-test-suite/rv32i_m (riscv-arch-test), nor a 32-bit RISC-V ELF file",
+            "no tests here: neither isa/rv32ui (riscv-tests), nor riscv-test-suite/rv32i_m or tests/rv32i (riscv-arch-test), nor a 32-bit RISC-V ELF file",
         ));
     }
     Ok(found)
@@ -65,82 +62,135 @@ fn testnum(macros: &Path) -> &'static str {
     if uses_x3 { "x28" } else { "gp" }
 }
 
-/// Sources of riscv-arch-test (I and M) or of riscv-ctg, whose state at the end must be the specification's.
+/// Sources of riscv-arch-test (I and M) until 2025 or of riscv-ctg, whose state at the end must be the specification's
+/// and whose signature that of the reference model, where it is there.
 fn arch_tests(root: &Path, folder: &Path) -> Collected {
     let mut collected = empty(
         "arch-test-checkout",
-        "sources of riscv-arch-test or riscv-ctg, against the specification",
+        "sources of riscv-arch-test or riscv-ctg, against the specification and the signatures that came with them",
         folder,
         Kind::Generated,
     );
     let suite = folder.join("riscv-test-suite");
-    let built = fetch::cache(root).join("built").join("arch-test-checkout");
-    let checkout = ["I", "M"].map(|group| (suite.join("rv32i_m").join(group).join("src"), suite.join("env"), group));
-    let generated = (folder.to_path_buf(), folder.join("env"), "ctg");
-    for (sources, env, group) in
-        checkout.into_iter().chain([generated]).filter(|(_, env, _)| env.join("arch_test.h").is_file())
-    {
-        for path in files(&sources, "S") {
-            let name = format!("{group}-{}", stem(&path));
-            let elf = built.join(format!("{name}.elf"));
-            let defines = ["XLEN=32", "TEST_CASE_1=True"].map(String::from).to_vec();
-            let source = Source {
-                source: path,
-                elf: elf.clone(),
-                includes: vec![env.clone()],
-                defines,
-                arch: compile::RV32IM_ZICSR,
-            };
-            add(root, &mut collected, name, Some(&source), Program::MachineElf(elf), End::Spec { halt: None });
+    let checkout = ["I", "M"].map(|group| (suite.join("rv32i_m").join(group), suite.join("env"), group));
+    for (folder, env, group) in checkout.into_iter().filter(|(_, env, _)| env.join("arch_test.h").is_file()) {
+        for path in files(&folder.join("src"), "S") {
+            let reference = folder.join("references").join(format!("{}.reference_output", stem(&path)));
+            add_arch_test(root, &mut collected, &path, group, &env, &reference);
+        }
+    }
+    if folder.join("env").join("arch_test.h").is_file() {
+        for path in files(folder, "S") {
+            let reference = path.with_extension("reference_output");
+            add_arch_test(root, &mut collected, &path, "ctg", &folder.join("env"), &reference);
         }
     }
     collected
 }
 
-/// ELF files: official `-p-` builds, RISC Zero's, arch-tests built for another model, or any that ends by itself.
+fn add_arch_test(root: &Path, collected: &mut Collected, path: &Path, group: &str, env: &Path, reference: &Path) {
+    let name = format!("{group}-{}", stem(path));
+    let source = arch_source(root, "arch-test-checkout", path, &name, env);
+    let elf = source.elf.clone();
+    if add(root, collected, name.clone(), Some(&source), Program::MachineElf(elf.clone()), End::SPEC)
+        && reference.is_file()
+    {
+        let read = Labels::of(&elf).map_err(Error::new).and_then(|labels| signature::read(reference, &labels));
+        match (read, collected.tests.last_mut()) {
+            (Ok(signature), Some(test)) => test.end = End::Spec { halt: None, signature: Some(signature) },
+            (Err(error), _) => drop_last(collected, name, error),
+            (_, None) => {}
+        }
+    }
+}
+
+/// How a source of the framework until 2025 is compiled, into the cache's folder `place`.
+pub fn arch_source(root: &Path, place: &str, path: &Path, name: &str, env: &Path) -> Source {
+    let defines = ["XLEN=32", "TEST_CASE_1=True"].map(String::from).to_vec();
+    let elf = fetch::cache(root).join("built").join(place).join(format!("{name}.elf"));
+    Source { source: path.to_path_buf(), elf, includes: vec![env.to_path_buf()], defines, arch: compile::RV32IM_ZICSR }
+}
+
+fn drop_last(collected: &mut Collected, name: String, error: Error) {
+    collected.tests.pop();
+    collected.skipped.push((name, error.to_string()));
+    collected.problem.get_or_insert(error);
+}
+
+/// What the framework gives the compiler for a program that writes a signature; the two devices are not touched.
+const ACT_DEFINES: [&str; 5] = [
+    "SIGNATURE",
+    "XLEN=32",
+    "TEST_FLEN=32",
+    "SAIL_CLINT_BASE_ADDRESS=0x2000000",
+    "SAIL_SIMPLE_INTERRUPT_GENERATOR_BASE_ADDRESS=0xc000000",
+];
+
+/// Sources of today's riscv-arch-test (ACT 4): built to write their signatures, as they are for a reference model, with
+/// a configuration of ours; what they come to must be the specification's.
+fn act_tests(root: &Path, folder: &Path) -> Collected {
+    let mut collected =
+        empty("act-checkout", "sources of today's riscv-arch-test, against the specification", folder, Kind::Generated);
+    let env = folder.join("tests").join("env");
+    if !env.join("riscv_arch_test.h").is_file() {
+        return collected;
+    }
+    let ours = root.join("riscv-tests").join("env").join("act");
+    let built = fetch::cache(root).join("built").join("act-checkout");
+    for path in ["I", "M"].iter().flat_map(|group| files(&folder.join("tests").join("rv32i").join(group), "S")) {
+        let name = stem(&path);
+        let elf = built.join(format!("{name}.elf"));
+        let mut defines: Vec<String> = ACT_DEFINES.map(String::from).to_vec();
+        defines.push(format!("TEST_FILE=\"{name}.S\""));
+        let includes = vec![ours.clone(), env.clone()];
+        let source = Source { source: path.clone(), elf: elf.clone(), includes, defines, arch: compile::RV32IM_ZICSR };
+        if add(root, &mut collected, name.clone(), Some(&source), Program::MachineElf(elf.clone()), End::SPEC) {
+            let halt = Labels::of(&elf).ok().and_then(|labels| {
+                ["exit_cleanup", "rvmodel_halt_pass", "write_tohost_pass"].iter().find_map(|at| labels.address(at))
+            });
+            match (halt, collected.tests.last_mut()) {
+                (Some(halt), Some(test)) => test.end = End::Spec { halt: Some(halt), signature: None },
+                _ => drop_last(&mut collected, name, Error::file(&path, "its program has no label exit_cleanup")),
+            }
+        }
+    }
+    collected
+}
+
+/// ELF files, each run as the test bench would that it was built for.
 fn elf_files(folder: &Path) -> Collected {
     let mut collected = empty("elf-files", "ELF files of a folder", folder, Kind::Risc0Elf);
-    for path in all_files(folder, 4) {
+    for path in all_files(folder, DEPTH) {
         let Ok(bytes) = fs::read(&path) else { continue };
         if !is_rv32(&bytes) {
             continue;
         }
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        match classify(&path, &bytes) {
-            Ok((program, end)) => add(Path::new(""), &mut collected, name, None, program, end),
+        match bench_elf::classify(&path, &bytes) {
+            Ok((program, end)) => drop(add(Path::new(""), &mut collected, name, None, program, end)),
             Err(reason) => collected.skipped.push((name, reason)),
         }
     }
     collected
 }
 
+/// `work/CONFIG/elfs/rv32i/I` and `riscof_work/rv32i_m/I/src/add-01.S/dut` lie this deep below a checkout, with room.
+const DEPTH: usize = 8;
+
 fn is_rv32(bytes: &[u8]) -> bool {
     const EM_RISCV: u16 = 243;
-    Elf::parse(bytes).is_ok_and(|elf| !elf.is_64 && elf.header.e_machine == EM_RISCV)
+    bytes.starts_with(b"\x7fELF") && Elf::parse(bytes).is_ok_and(|elf| !elf.is_64 && elf.header.e_machine == EM_RISCV)
 }
 
-/// How to start an ELF file and how it ends.
-fn classify(path: &Path, bytes: &[u8]) -> Result<(Program, End), String> {
-    const MRET: u32 = 0x3020_0073;
-    let labels = Labels::parse(bytes)?;
-    let image = loader::load(bytes, Kernel::None).map_err(|error| error.to_string())?;
-    // Reset code with CSRs ends with an MRET to the instruction behind it: start there.
-    let start = hex::find_word(&image.memory, MRET).map_or(image.entry, |mret| mret + 4);
-    let program = Program::ElfFrom { path: path.to_path_buf(), start };
-    let is_arch_test = labels.address("begin_signature").is_some() && labels.address("rvtest_entry_point").is_some();
-    if is_arch_test {
-        let halt = labels.address("write_tohost").or_else(|| labels.address("_write_tohost"));
-        return Ok((Program::ElfFrom { path: path.to_path_buf(), start: image.entry }, End::Spec { halt }));
-    }
-    if labels.address("tohost").is_some() {
-        // Today's environment: `li gp, 1; li a7, 93; li a0, 0; ecall`.
-        return Ok((program, End::Ecall { registers: vec![(Reg::new(3), 1)] }));
-    }
-    let registers = Vec::new();
-    Ok((Program::MachineElf(path.to_path_buf()), End::Terminate { halt: Halt::Halted, user_exit: 0, registers }))
-}
-
-fn add(root: &Path, collected: &mut Collected, name: String, source: Option<&Source>, program: Program, end: End) {
+/// Adds a test, compiled first if it has a source; whether it is there.
+fn add(
+    root: &Path,
+    collected: &mut Collected,
+    name: String,
+    source: Option<&Source>,
+    program: Program,
+    end: End,
+) -> bool {
     let compiled = source.map_or(Ok(()), |source| compile::compile(root, source));
     match compiled {
         Ok(()) => {
@@ -154,11 +204,13 @@ fn add(root: &Path, collected: &mut Collected, name: String, source: Option<&Sou
                 stdout: None,
                 clauses: Vec::new(),
             });
+            true
         }
         Err(error) => {
             collected.skipped.push((name, error.to_string()));
             // The first that does not compile is the problem of the suite; the others are listed with it.
             collected.problem.get_or_insert(error);
+            false
         }
     }
 }

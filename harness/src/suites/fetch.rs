@@ -32,7 +32,7 @@ pub fn package(root: &Path, package: &Package) -> Result<PathBuf, Error> {
 }
 
 /// Waits until nobody else, thread or process, gets the same package; the lock ends with the file's handle.
-fn lock(path: &Path) -> Result<fs::File, Error> {
+pub(super) fn lock(path: &Path) -> Result<fs::File, Error> {
     let file = fs::File::create(path).map_err(|error| Error::file(path, error))?;
     file.lock().map_err(|error| Error::file(path, error))?;
     Ok(file)

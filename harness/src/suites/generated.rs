@@ -128,7 +128,7 @@ impl Builder {
             suite: suite.into(),
             name,
             program,
-            end: End::Spec { halt: None },
+            end: End::SPEC,
             stdin: Vec::new(),
             stdout: None,
             clauses: Vec::new(),

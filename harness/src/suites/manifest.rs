@@ -98,6 +98,8 @@ pub enum Kind {
     Own,
     /// Programs generated from the coverage points.
     Generated,
+    /// Architectural tests that riscv-ctg generates from a coverage file.
+    Ctg,
 }
 
 impl Manifest {

@@ -3,8 +3,10 @@
 //! Other people's tests are not in the repository. [`fetch`] takes them from their packages,
 //! [`collect`] turns each into a [`Test`]: a program, the kernel it wants and the end it must come to.
 
+pub mod bench_elf;
 pub mod collect;
 pub mod compile;
+pub mod ctg;
 pub mod directory;
 pub mod elf;
 pub mod fetch;
@@ -13,6 +15,7 @@ pub mod hex;
 pub mod manifest;
 pub mod own;
 pub mod process;
+pub mod signature;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -50,12 +53,15 @@ pub struct Test {
 pub enum Program {
     /// An ELF file under kernel `none` (ELF-9).
     MachineElf(PathBuf),
-    /// An ELF file in machine mode, started at another address than its entry.
+    /// An ELF file in machine mode that was built for a test bench: it starts at another address than its entry, and
+    /// what the bench would have done is done to its image.
     ElfFrom {
         /// The file.
         path: PathBuf,
         /// The pc of the first step.
         start: Addr,
+        /// Words that memory holds at the start instead of the file's.
+        words: Vec<(Addr, u32)>,
     },
     /// An ELF file under the default kernel.
     UserElf(PathBuf),
@@ -111,6 +117,17 @@ pub enum End {
     Spec {
         /// Where both are stopped, if the program does not end by itself.
         halt: Option<Addr>,
+        /// What a reference model left in memory, if its signature came with the test.
+        signature: Option<Signature>,
+    },
+    /// The program checks itself and tells its test bench.
+    Reports {
+        /// Where it has passed.
+        pass: Vec<Addr>,
+        /// Where it has failed.
+        fail: Vec<Addr>,
+        /// The word `tohost` of the host-target interface: 1 is a pass, another odd number a failure.
+        to_host: Option<Addr>,
     },
     /// pc reaches `halt`, and memory holds these words from `start` on.
     Signature {
@@ -123,7 +140,19 @@ pub enum End {
     },
 }
 
+/// Words that a reference model left in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The address of the first.
+    pub start: Addr,
+    /// The words.
+    pub words: Vec<u32>,
+}
+
 impl End {
+    /// The specification's end, wherever it is.
+    pub const SPEC: End = End::Spec { halt: None, signature: None };
+
     /// terminate, halted, with this exit code.
     pub fn exit(user_exit: u16) -> End {
         End::Terminate { halt: Halt::Halted, user_exit, registers: Vec::new() }
@@ -149,8 +178,9 @@ impl Test {
             Program::Generated { chunks, start, mode } => return generated_machine(chunks, *start, *mode),
         };
         let mut image = loader::load(&read(path)?, kernel).map_err(|error| Error::file(path, error))?;
-        if let Program::ElfFrom { start, .. } = &self.program {
+        if let Program::ElfFrom { start, words, .. } = &self.program {
             image.memory.set_word(map::SUSPEND_PC, *start);
+            words.iter().for_each(|(addr, word)| image.memory.set_word(*addr, *word));
         }
         image.machine().map_err(|error| Error::file(path, error))
     }
