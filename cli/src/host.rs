@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lockstep::ecall::{Host, Refused, fd};
 use lockstep::hart::Machine;
-use lockstep::risc0::Risc0Host;
+use lockstep::risc0::{Output, Risc0Host};
 
 use crate::error::Error;
 use crate::program::{Program, ProgramArgs};
@@ -109,6 +109,11 @@ impl GuestHost {
             GuestHost::Plain(_) => None,
             GuestHost::Risc0(host) => Some(host),
         }
+    }
+
+    /// What a RISC Zero guest has to commit to, as far as the host knows: its journal and its assumptions.
+    pub fn risc0_output(&self) -> Option<Output> {
+        self.risc0().map(|host| Output::of(&host.streams.journal, host.assumptions()))
     }
 
     fn host(&mut self) -> &mut dyn Host {

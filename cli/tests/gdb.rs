@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{log_builder, loop_guest};
@@ -116,6 +116,68 @@ fn a_panicking_guest_is_debugged_back_to_the_cause() {
         ],
     );
     assert!(said.contains("guest panicked: called `Result::unwrap()`"), "{said}");
+}
+
+/// A guest in Rust with debugging information; without `core`, it needs nothing but the compiler and the linker.
+fn ledger() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ledger");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let [object, elf] = ["ledger.o", "ledger.elf"].map(|name| folder.join(name));
+    let flags = ["--edition=2021", "--crate-type=lib", "--emit=obj", "-g", "-Cpanic=abort", "-Awarnings"];
+    let mut rustc = Command::new("rustc");
+    // The items of the language that it declares are unstable, but those of the pinned compiler.
+    rustc.env("RUSTC_BOOTSTRAP", "1").current_dir(&source).arg("--target=riscv32im-unknown-none-elf").args(flags);
+    assert!(rustc.arg("ledger.rs").arg("-o").arg(&object).status().expect("rustc runs").success());
+    let mut link = Command::new("riscv64-unknown-elf-gcc");
+    link.args(["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x00200800,-N,--no-warn-rwx-segments"]);
+    let status = link.arg(source.join("start.s")).arg(&object).arg("-o").arg(&elf).status();
+    assert!(status.expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
+    elf
+}
+
+/// From a panic to the line that wrote the wrong value, and forwards again, with Rust's types: structs, variants,
+/// text and references. The compiler's own printers for its library's types load, too.
+#[test]
+fn rust_types_lead_from_a_panic_to_its_cause() {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc runs").stdout;
+    let sysroot = String::from_utf8(sysroot).expect("the path is UTF-8");
+    let printers = format!("source {}/lib/rustlib/etc/gdb_load_rust_pretty_printers.py", sysroot.trim());
+    let commands = [
+        "backtrace",
+        "frame function ledger::refuse",
+        "print *entry",
+        "frame function ledger::main",
+        "print alice",
+        &printers,
+        "print _due",
+        "watch -location carol.amount",
+        "reverse-continue",
+        "backtrace",
+        "reverse-continue",
+        "continue",
+        "continue",
+    ];
+    let said = session(&ledger(), &["--kernel", "v1compat", "--at-fault"], &commands);
+    check_order(
+        &said,
+        &[
+            "in sys_panic ()",
+            "in ledger::refuse (entry=",
+            "in ledger::pay (entry=",
+            "in ledger::pay (entry=",
+            "in ledger::main () at ",
+            "= ledger::Entry {who: \"carol\", amount: ledger::Amount::Nothing, next: ledger::Maybe<&ledger::Entry>::None}",
+            "= ledger::Entry {who: \"alice\", amount: ledger::Amount::Notes{value: 10, count: 2}, next: ledger::Maybe<&ledger::Entry>::Some(0x",
+            "= &[u32](size=2) = {5, 20}",
+            "Old value = ledger::Amount::Nothing",
+            "*amount = Amount::Nothing;",
+            "in ledger::settle (amount=",
+            "in ledger::main () at ",
+            "New value = ledger::Amount::Coins(5)",
+            "New value = ledger::Amount::Nothing",
+        ],
+    );
+    assert!(said.contains("guest panicked: nothing to pay with"), "{said}");
 }
 
 /// The numbers of `RISC Zero: U user cycles, P paging, T total`, everywhere in `text`.

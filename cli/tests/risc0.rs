@@ -163,16 +163,129 @@ fn continued_log() -> (Vec<u8>, Vec<u8>) {
     ([&(body.len() as u32).to_le_bytes()[..], &body].concat(), journal)
 }
 
-/// HOST-4: a receipt has no place for what a run takes for granted, and so there is none.
+/// ECALL-5: a real guest hashes by sha2, which has no chip yet; its assumption is no obstacle (HOST-5).
 #[cfg(feature = "prove")]
 #[test]
-fn a_run_with_assumptions_has_no_receipt() {
+fn a_published_guest_has_no_receipt_yet() {
     let input = file("continued-log", &continued_log().0);
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("assumption.lsp");
     let args = ["--input", input.to_str().expect("UTF-8"), "-o", out.to_str().expect("UTF-8")];
     let output = lockstep("prove", &log_builder(), &args);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    assert!(stderr(&output).contains("rests on 1 assumptions"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("not provable yet"), "{}", stderr(&output));
+}
+
+/// HOST-5: a published guest that hashes nothing: its output digest is that of an empty journal and no assumptions.
+#[cfg(feature = "prove")]
+#[test]
+fn a_published_guest_is_proved() {
+    let (input, empty) = (file("five-turns", &5u32.to_le_bytes()), file("loop-journal", &[]));
+    let [input, empty] = [&input, &empty].map(|path| path.to_str().expect("UTF-8"));
+    let receipt = Path::new(env!("CARGO_TARGET_TMPDIR")).join("loop.lsp");
+    let kernel = ["--kernel", "v1compat"];
+    let args = ["--input", input, "-o", receipt.to_str().expect("UTF-8")];
+    let proved = lockstep("prove", &loop_guest(), &[&kernel[..], &args].concat());
+    assert!(proved.status.success(), "{}", stderr(&proved));
+    let id = String::from_utf8(lockstep("image-id", &loop_guest(), &kernel).stdout).expect("UTF-8").trim().to_owned();
+    let verified = lockstep("verify", &receipt, &["--image-id", &id, "--risc0", "--journal", empty]);
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
+    // The rule of another kernel is not tried in its stead.
+    let other = lockstep("verify", &receipt, &["--image-id", &id]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&other.stdout).contains("say --risc0"));
+}
+
+/// A guest that asks for `claim` by verify_integrity, writes no journal and halts with `output` as its output digest.
+#[cfg(feature = "prove")]
+fn assuming_guest(name: &str, claim: [u8; 32], output: [u8; 32]) -> PathBuf {
+    let list = |bytes: &[u8]| bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(",");
+    let source = format!(
+        ".globl _start
+_start: li t0, 2; li t6, 14; li a0, 0; li a1, 0; la a2, name; la a3, assumption; li a4, 64; ecall
+        li t0, 0; li a0, 0; la a1, output; ecall
+        .balign 4
+output: .byte {}
+assumption: .byte {}; .zero 32
+name: .asciz \"risc0_zkvm_platform::syscall::nr::SYS_VERIFY_INTEGRITY\"\n",
+        list(&output),
+        list(&claim)
+    );
+    let (source, elf) = (file(&format!("{name}.s"), source.as_bytes()), file(name, &[]));
+    let flags = ["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x20000,-N,--no-warn-rwx-segments", "-o"];
+    let status = Command::new("riscv64-unknown-elf-gcc").args(flags).args([&elf, &source]).status();
+    assert!(status.expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
+    elf
+}
+
+/// HOST-5: what a guest takes for granted is in its receipt, and the verifier must accept it by name.
+#[cfg(feature = "prove")]
+#[test]
+fn a_receipt_lists_its_assumptions() {
+    use lockstep::risc0::{Assumption, Output};
+    use lockstep_prove::receipt::Receipt;
+    let claim = [0x5a; 32];
+    let wanted = Output::of(&[], &[Assumption { claim, control_root: [0; 32] }]);
+    let guest = assuming_guest("assuming.elf", claim, wanted.digest());
+    let receipt = Path::new(env!("CARGO_TARGET_TMPDIR")).join("assuming.lsp");
+    let kernel = ["--kernel", "v1compat"];
+    let proved = lockstep("prove", &guest, &[&kernel[..], &["-o", receipt.to_str().expect("UTF-8")]].concat());
+    assert!(proved.status.success(), "{}", stderr(&proved));
+    let id = String::from_utf8(lockstep("image-id", &guest, &kernel).stdout).expect("UTF-8").trim().to_owned();
+    let hex = "5a".repeat(32);
+    assert!(stderr(&proved).contains(&format!("assumes: claim {hex}")), "{}", stderr(&proved));
+    let verify = |receipt: &Path, args: &[&str]| {
+        let output = lockstep("verify", receipt, &[&["--image-id", &id], args].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output))
+    };
+    let check = |receipt: &Path, args: &[&str], code: i32, words: &str| {
+        let (found, text) = verify(receipt, args);
+        assert!(found == Some(code) && text.contains(words), "{args:?}: {found:?} {text}");
+    };
+    let empty = file("no-journal", &[]);
+    let empty = empty.to_str().expect("UTF-8");
+    let other = file("other-journal", b"other");
+    check(&receipt, &["--risc0", "--assume", &hex, "--journal", empty], 0, &format!("assumes: claim {hex}"));
+    check(&receipt, &["--risc0"], 1, "rests on what was not accepted: claim 5a5a");
+    check(&receipt, &["--risc0", "--assume", &"5b".repeat(32)], 1, "not accepted");
+    check(&receipt, &["--risc0", "--assume", &format!("{hex}:{hex}")], 1, "not accepted");
+    let other = other.to_str().expect("UTF-8");
+    check(&receipt, &["--risc0", "--assume", &hex, "--journal", other], 1, "not that of the journal");
+    // Read by the default kernel's rule the digest would be that of another journal.
+    check(&receipt, &[], 1, "not accepted");
+    check(&receipt, &["--assume", &hex], 2, "--risc0");
+    check(&receipt, &["--risc0", "--assume", "5a"], 2, "64 hexadecimal digits");
+    let inspected = lockstep("inspect", &receipt, &[]);
+    assert!(String::from_utf8_lossy(&inspected.stdout).contains(&format!("assumes      claim {hex}")));
+
+    // A receipt that hides them, and one that lists others.
+    let honest = Receipt::from_bytes(&fs::read(&receipt).expect("it was written")).expect("it is a receipt");
+    let changed = |name: &str, output: Option<Output>| {
+        let mut other = honest.clone();
+        other.opening = output.map(|output| opening(&output));
+        file(name, &other.to_bytes())
+    };
+    let stripped = changed("stripped.lsp", None);
+    check(&stripped, &["--risc0", "--assume", &hex], 1, "does not say what the output digest");
+    let lying = changed("lying.lsp", Some(Output::of(&[], &[])));
+    check(&lying, &["--risc0"], 1, "the output digest is not that of the journal and the assumptions");
+
+    // A guest that asks and does not commit has no receipt.
+    let silent = assuming_guest("silent.elf", claim, Output::of(&[], &[]).digest());
+    let never = Path::new(env!("CARGO_TARGET_TMPDIR")).join("never.lsp");
+    let output = lockstep("prove", &silent, &[&kernel[..], &["-o", never.to_str().expect("UTF-8")]].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("rests on 1 assumptions") && stderr(&output).contains("HOST-5"));
+    let report = lockstep("run", &silent, &kernel);
+    assert!(stderr(&report).contains("note: the output digest is not that of"), "{}", stderr(&report));
+}
+
+/// An opening as a liar writes it: [`lockstep_prove::opening::Opening::of`] makes none that is wrong.
+#[cfg(feature = "prove")]
+fn opening(output: &lockstep::risc0::Output) -> lockstep_prove::opening::Opening {
+    let assumptions: Vec<Value> =
+        output.assumptions.iter().map(|one| serde_json::json!([one.claim, one.control_root])).collect();
+    let text = serde_json::json!({ "journal": output.journal, "assumptions": assumptions });
+    serde_json::from_value(text).expect("an opening")
 }
 
 /// HOST-4: a work log that continues another asks for the proof of that one; it is an assumption here.
@@ -182,7 +295,25 @@ fn verify_integrity_is_an_assumption() {
     let (report, output) = report(&log_builder(), &frame, &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(report["risc0"]["assumptions"].as_array().map(Vec::len), Some(1));
+    // HOST-5: what RISC Zero's own library put into the output digest.
+    assert_eq!(report["risc0"]["output"]["commits"], true);
     assert_eq!(report["journal"].as_str().map(str::len), Some(2 * journal.len()));
+}
+
+/// HOST-6: the claim of a run is what RISC Zero's library names when a guest builds on that run.
+#[test]
+fn the_claim_is_what_the_next_guest_assumes() {
+    let id = fs::read(log_builder().with_extension("iid")).expect("the ID is published");
+    let frame = |body: &[u8]| [&(body.len() as u32).to_le_bytes()[..], body].concat();
+    let no_updates = 0u32.to_le_bytes();
+    let (first, _) = report(&log_builder(), &frame(&[&[0][..], &[0x11; 20], &no_updates, &id].concat()), &[]);
+    assert_eq!(first["risc0"]["output"]["commits"], true, "{first}");
+    let journal = first["journal"].as_str().expect("a journal");
+    let bytes = |at: usize| u8::from_str_radix(&journal[at..at + 2], 16).expect("hexadecimal");
+    let journal: Vec<u8> = (0..journal.len()).step_by(2).map(bytes).collect();
+    let (second, _) = report(&log_builder(), &frame(&[&[1][..], &journal, &no_updates, &id].concat()), &[]);
+    assert_eq!(second["risc0"]["assumptions"][0]["claim"], first["risc0"]["claim"]);
+    assert!(first["risc0"]["claim"].is_string());
 }
 
 /// HOST-3, TIME-3: the same seed and input give the same run.
@@ -226,6 +357,45 @@ fn bad_r0bf_files_get_a_sentence() {
     // The header's one entry: kind V1Compat (0), then the length and text of "1.0.0".
     check("kind", &changed(21, 1), &["ABI Linux", "only V1Compat"]);
     check("abi", &changed(23, b'2'), &["version 2.0.0", "only 1.x"]);
+}
+
+/// MAP-12: a kernel that wants another machine's version word than v2's is told which one it found.
+#[test]
+fn a_kernel_for_another_machine_is_told() {
+    let kernel = |name: &str, version: u32| {
+        let source = format!(
+            ".globl _start
+_start: lui a0, 0xffff0; lw a1, 0x300(a0); li a2, {version}; beq a1, a2, 1f; unimp
+1:      li a0, 0; li a7, 0; ecall\n"
+        );
+        let (source, elf) = (file(&format!("{name}.s"), source.as_bytes()), file(name, &[]));
+        let flags = ["-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0xc0000000,-N,--no-warn-rwx-segments"];
+        let status = Command::new("riscv64-unknown-elf-gcc").args(flags).arg("-o").args([&elf, &source]).status();
+        assert!(status.expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
+        elf
+    };
+    let run = |kernel: &Path| lockstep("run", &loop_guest(), &["--kernel", kernel.to_str().expect("UTF-8")]);
+    let m3 = run(&kernel("kernel-m3", 3));
+    assert_eq!(m3.status.code(), Some(139));
+    let text = stderr(&m3);
+    assert!(text.contains("found 0, which is v2; if it is made for M3, which is 3,"), "{text}");
+    let v2 = run(&kernel("kernel-v2", 0));
+    assert_eq!((v2.status.code(), stderr(&v2).contains("version")), (Some(0), false));
+}
+
+/// ELF-10, ELF-11: the kernel of an R0BF file serves other programs.
+#[test]
+fn a_kernel_can_be_taken_from_an_r0bf_file() {
+    let r0bf = log_builder();
+    let id = |kernel: &str| lockstep("image-id", &loop_guest(), &["--kernel", kernel]).stdout;
+    assert_eq!(id(r0bf.to_str().expect("UTF-8")), id("v1compat"));
+    let cut = file("cut-kernel", &fs::read(&r0bf).expect("it is published")[..1000]);
+    let text = sentence(
+        "good",
+        &fs::read(loop_guest()).expect("it is published"),
+        &["--kernel", cut.to_str().expect("UTF-8")],
+    );
+    assert!(text.contains("kernel ") && text.contains("damaged R0BF file"), "{text}");
 }
 
 /// ELF-5, ELF-10: where a program and a kernel made for RISC Zero may lie.

@@ -1,12 +1,11 @@
 //! `make risc0-diff`: RISC Zero's own executor beside ours. docs/risc0-differences.md lists what may differ.
 
+#[path = "common/published.rs"]
+mod published;
 #[path = "common/services.rs"]
 mod services;
 #[path = "common/v1compat.rs"]
 mod v1compat;
-
-use std::fs;
-use std::path::PathBuf;
 
 use lockstep::ecall::{self, NoHost};
 use lockstep::exec::Exit;
@@ -17,18 +16,11 @@ use lockstep::mem::Memory;
 use lockstep::risc0::{Binary, V1COMPAT, image_id};
 use lockstep::trap::Cause;
 use lockstep_harness::machines::risc0::{Agreed, compare};
+use lockstep_harness::suites::collect;
 use lockstep_harness::suites::manifest::{Manifest, find_root};
-use lockstep_harness::suites::{collect, fetch};
+use published::{LOG_BUILDERS, blob, log_builder, published};
+use risc0_binfmt::{MemoryImage, Program, WordAddr};
 use v1compat::*;
-
-/// A file of a published package.
-fn published(package: &str, path: &str) -> Vec<u8> {
-    let root = find_root().expect("the repository is here");
-    let manifest = Manifest::read(&root).expect("the manifest is good");
-    let package = manifest.package(package).expect("the manifest names the package");
-    let file = fetch::package(&root, package).expect("the package can be had").join(path);
-    fs::read(PathBuf::from(&file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
 
 fn under_v1compat(program: &[u8]) -> Machine {
     loader::load(program, Kernel::Elf(V1COMPAT)).expect("the program loads").machine().expect("it starts")
@@ -40,7 +32,7 @@ fn tell(name: &str, agreed: &Agreed) {
 
 #[test]
 fn loop_guest() {
-    let program = published("risc0-zkvm", "risc0-zkvm-3.0.6/examples/loop.bin");
+    let program = published("risc0-zkvm-3.0.6", "examples/loop.bin");
     for count in [0u32, 1, 30_000, 700_000] {
         let agreed = compare(&under_v1compat(&program), host(&count.to_le_bytes())).expect("the executors agree");
         assert_eq!(agreed.user_exit, Some(0));
@@ -48,23 +40,23 @@ fn loop_guest() {
     }
 }
 
+/// The kernel of the second one is made for another machine, and takes its path for v2 here as there.
 #[test]
-fn log_builder_guest() {
-    let file = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin");
-    let published_id = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.iid");
-    let binary = Binary::decode(&file).expect("it is an R0BF file");
-    let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");
-    assert_eq!(image_id(&image.memory).as_slice(), published_id);
-    assert_eq!(
-        image_id(&image.memory).as_slice(),
-        risc0_binfmt::compute_image_id(&file).expect("it has one").as_bytes()
-    );
-    let machine = image.machine().expect("it starts");
-    // No input at all, a frame cut short, and a frame of nonsense: the guest panics in three places.
-    for (name, input, ends_well) in log_builder_inputs() {
-        let agreed = compare(&machine, host(&input)).expect("the executors agree");
-        assert_eq!(agreed.user_exit.is_some(), ends_well, "{name}");
-        tell(&format!("log builder, {name}"), &agreed);
+fn log_builder_guests() {
+    for archive in LOG_BUILDERS {
+        let (file, published_id) = log_builder(archive);
+        let binary = Binary::decode(&file).expect("it is an R0BF file");
+        let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");
+        let id = image_id(&image.memory);
+        assert_eq!(id.as_slice(), published_id, "{archive}");
+        assert_eq!(id.as_slice(), risc0_binfmt::compute_image_id(&file).expect("it has one").as_bytes());
+        let machine = image.machine().expect("it starts");
+        // No input at all, a frame cut short, and a frame of nonsense: the guest panics in three places.
+        for (name, input, ends_well) in log_builder_inputs() {
+            let agreed = compare(&machine, host(&input)).unwrap_or_else(|why| panic!("{archive}, {name}: {why:#}"));
+            assert_eq!(agreed.user_exit.is_some(), ends_well, "{archive}, {name}");
+            tell(&format!("{archive}, {name}"), &agreed);
+        }
     }
 }
 
@@ -109,21 +101,17 @@ fn official_tests() {
     assert!(agreed >= 46, "{agreed} of {} agree", tests.len());
 }
 
-/// A program of the crate risc0-bigint2.
-fn blob(name: &str) -> Vec<u8> {
-    let folder = if name.starts_with("ec_") { "ec" } else { "field" };
-    published("risc0-bigint2", &format!("risc0-bigint2-1.4.14/src/{folder}/{name}.blob"))
-}
-
 /// ECALL-11 to ECALL-17: the programs of `services.rs` and what they compute there.
 #[test]
 fn services_of_the_machine() {
     let mut cases = services::modular(&blob);
+    cases.extend(services::extensions(&blob));
     cases.extend(services::curves(&blob));
+    cases.extend(services::known_digests());
     cases.push(services::products());
     let message: Vec<u8> = (0..100_000u32).map(|i| (i % 251) as u8).collect();
     cases.push(services::sha256_of("SHA-256 of 100,000 bytes", &message, "0"));
-    let file = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin");
+    let (file, _) = log_builder(LOG_BUILDERS[0]);
     let binary = Binary::decode(&file).expect("it is an R0BF file");
     let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");
     cases.push(services::image_id_by_guest(&image.memory, &[]));
@@ -137,35 +125,64 @@ fn services_of_the_machine() {
 /// Random programs in user mode under v1compat, with its own ECALLs among the instructions.
 #[test]
 fn random_programs() {
-    let seeds: u64 = std::env::var("LOCKSTEP_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
-    let (mut instructions, mut ended_well) = (0, 0);
-    for seed in 0..seeds {
-        let mut image = loader::load(&minimal_elf(), Kernel::Elf(V1COMPAT)).expect("it loads");
-        Generator::new(seed, &mut image.memory).program();
-        let machine = image.machine().expect("it starts");
-        let end = compare(&machine, host(&[1, 2, 3, 4, 5, 6, 7, 8, 9]))
-            .unwrap_or_else(|difference| panic!("seed {seed}: {difference:#}"));
-        instructions += end.instructions;
-        ended_well += u32::from(end.user_exit.is_some());
-    }
+    random(Mix::Instructions, 200);
+}
+
+/// Random programs that make system calls, now and then with bad pointers, lengths and file descriptors.
+#[test]
+fn random_system_calls() {
+    random(Mix::SystemCalls, 400);
+}
+
+fn random(mix: Mix, default_seeds: u64) {
+    let seeds = std::env::var("LOCKSTEP_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default_seeds);
+    let ends: Vec<Option<Agreed>> = (0..seeds).map(|seed| random_program(mix, seed)).collect();
+    let instructions: u64 = ends.iter().flatten().map(|end| end.instructions).sum();
+    let ended_well = ends.iter().flatten().filter(|end| end.user_exit.is_some()).count();
+    let panicked = ends.iter().filter(|end| end.is_none()).count();
     println!(
-        "{seeds} random programs: {instructions} instructions agree, {ended_well} ended well, the others in a fault"
+        "{seeds} random programs ({mix:?}): {instructions} instructions agree, {ended_well} ended well, {panicked} in a panic of theirs (D-5), the others in a fault"
     );
-    assert!(u64::from(ended_well) * 2 > seeds, "most programs end well");
+    assert!(ended_well as u64 * 4 > seeds && panicked as u64 * 100 <= seeds, "enough programs end well");
+}
+
+/// Both executors on the program of `seed`; `None` where theirs panics and ours refuses an ECALL (D-5).
+fn random_program(mix: Mix, seed: u64) -> Option<Agreed> {
+    const INPUT: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let mut image = loader::load(&minimal_elf(), Kernel::Elf(V1COMPAT)).expect("it loads");
+    Generator::new(seed, mix, &mut image.memory).program();
+    let machine = image.machine().expect("it starts");
+    let both = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare(&machine, host(&INPUT))));
+    if let Ok(end) = both {
+        return Some(end.unwrap_or_else(|difference| panic!("{mix:?}, seed {seed}: {difference:#}")));
+    }
+    let ours = run(&mut machine.clone(), &mut host(&INPUT));
+    assert!(matches!(ours, Exit::Fault(fault) if fault.cause == Cause::MachineEcall), "{mix:?}, seed {seed}: {ours:?}");
+    None
 }
 
 const DATA_WORDS: u32 = 512;
 
+/// What a random program is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mix {
+    /// Instructions of all kinds, and the kernel's services.
+    Instructions,
+    /// System calls, their results checked by what they leave in registers and memory.
+    SystemCalls,
+}
+
 /// Writes a random program into memory.
 struct Generator<'a> {
+    mix: Mix,
     state: u64,
     memory: &'a mut Memory,
     pc: u32,
 }
 
 impl<'a> Generator<'a> {
-    fn new(seed: u64, memory: &'a mut Memory) -> Generator<'a> {
-        Generator { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678_9ABC_DEF1, memory, pc: TEXT }
+    fn new(seed: u64, mix: Mix, memory: &'a mut Memory) -> Generator<'a> {
+        Generator { mix, state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678_9ABC_DEF1, memory, pc: TEXT }
     }
 
     fn program(&mut self) {
@@ -177,8 +194,10 @@ impl<'a> Generator<'a> {
             let value = self.corner();
             self.load_immediate(reg, value);
         }
-        for _ in 0..300 {
-            match self.random() % 24 {
+        let (parts, kinds) = if self.mix == Mix::SystemCalls { (40, 3) } else { (300, 24) };
+        for _ in 0..parts {
+            match self.random() % kinds {
+                0 | 1 if self.mix == Mix::SystemCalls => self.system_call(),
                 0 => self.ecall(),
                 1..4 => self.branch(),
                 4..9 => self.memory_access(),
@@ -293,6 +312,91 @@ impl<'a> Generator<'a> {
             _ => self.software("SYS_CYCLE_COUNT", 3, &[(10, 0), (11, 0)]),
         }
         self.emit(0x73);
+    }
+
+    /// Somewhere in the data, at any byte; now and then nowhere that a program may write. The kernel does not check
+    /// buffers, and memory from 0xFFFF_0000 on is D-6.
+    fn pointer(&mut self) -> u32 {
+        const BAD: [u32; 5] = [0, 0xFFFC, 0xBFFF_FFF0, 0xC000_0000, 0xFEFF_FFF0];
+        match self.random() % 300 {
+            0 => BAD[(self.random() % 5) as usize],
+            1 => self.random() % 0xFF00_0000,
+            n if n % 12 == 0 => DATA + self.random() % (4 * DATA_WORDS - 1200),
+            _ => DATA + 4 * (self.random() % (DATA_WORDS - 300)),
+        }
+    }
+
+    /// One of what `usual` has, now and then any.
+    fn usually(&mut self, usual: &[u32]) -> u32 {
+        let choice = self.random();
+        if choice.is_multiple_of(200) { self.random() } else { usual[choice as usize % usual.len()] }
+    }
+
+    /// A system call with what the guest's library would pass, or nearly.
+    fn system_call(&mut self) {
+        let (a, b) = (self.pointer(), self.pointer());
+        let (size, words) = (self.random() % 1200, self.random() % 40);
+        match self.random() % 16 {
+            0 => self.software("SYS_ARGC", 1, &[(10, a), (11, 0)]),
+            1 => {
+                let index = self.usually(&[0, 1]);
+                self.software("SYS_ARGV", 2, &[(10, a), (11, words), (13, index)]);
+            }
+            2 => {
+                let length = self.random() % 8;
+                // The name is the beginning of a word of the data, so that it is text.
+                self.memory.set_word(DATA + 0x8000, u32::from_le_bytes(*b"NAME"));
+                self.software("SYS_GETENV", 6, &[(10, a), (11, words), (13, DATA + 0x8000), (14, length)]);
+            }
+            3 => {
+                let count = self.usually(&[50]);
+                let mode = self.usually(&[0, 0, 1]);
+                let (buffer, count) = if mode == 1 { (0, 0) } else { (a, count) };
+                self.software("SYS_KECCAK", 7, &[(10, buffer), (11, count), (13, mode), (14, b), (15, b)]);
+            }
+            4 => self.software("SYS_LOG", 8, &[(10, 0), (11, 0), (13, a), (14, size)]),
+            5 => self.software("SYS_PIPE", 10, &[(10, DATA + 0x9000), (11, 2)]),
+            6 => self.software("SYS_RANDOM", 11, &[(10, a), (11, words)]),
+            7 | 8 => {
+                let file = self.usually(&[0]);
+                let wanted = self.usually(&[size, size, size, size + 3]);
+                self.software("SYS_READ", 12, &[(10, a), (11, size), (13, file), (14, wanted)]);
+            }
+            9 => self.software("SYS_VERIFY_INTEGRITY", 14, &[(10, 0), (11, 0), (13, a), (14, 64)]),
+            10 | 11 => {
+                let file = self.usually(&[1, 2, 3, 3]);
+                self.software("SYS_WRITE", 16, &[(10, 0), (11, 0), (13, file), (14, a), (15, size)]);
+            }
+            12 if self.random().is_multiple_of(8) => {
+                let number = self.random() % 20;
+                self.software("SYS_FORK", number, &[(10, a), (11, words)]);
+            }
+            12 if self.random().is_multiple_of(8) => {
+                let name = self.pointer();
+                self.registers(&[(10, a), (11, words), (13, b), (14, size), (5, 2), (31, 12), (12, name)]);
+            }
+            13 if self.random().is_multiple_of(8) => {
+                let number = 1 + self.random() % 12;
+                self.registers(&[(5, number), (10, a), (11, b), (12, a), (13, b), (14, words)]);
+            }
+            // halt and pause, with any user exit; other halt types are D-17.
+            13 if self.random().is_multiple_of(8) => {
+                let code = self.random() & 0xff01;
+                self.registers(&[(5, 0), (10, code), (11, b)]);
+            }
+            14 => self.registers(&[(5, 3), (10, a), (11, b), (12, a), (13, b), (14, words)]),
+            _ => {
+                let word = self.usually(&[0, 1, 7]);
+                self.registers(&[(5, 1), (10, word)]);
+            }
+        }
+        self.emit(0x73);
+        // What the call returned, kept in the data.
+        let place = DATA + 4 * (self.random() % 64);
+        self.load_immediate(8, place);
+        for (offset, reg) in [(0, 10), (4, 11)] {
+            self.emit((offset & 31) << 7 | reg << 20 | 8 << 15 | 2 << 12 | 0x23);
+        }
     }
 
     fn software(&mut self, name: &str, number: u32, registers: &[(u32, u32)]) {
@@ -463,6 +567,9 @@ fn differences_in_bigint() {
         });
         (machine, at)
     };
+    let early =
+        bare(|guest| guest.machine_call(ecall::BIGINT, &[(X5, 0), (T1, DATA), (T2, 0), (T3, DATA), (A0, DATA)]));
+    theirs_panics("a verify program at 0", &early, Cause::MachineEcall, 0);
     let (divides, at) = program(&[(CONSTANT, 0, 1), (CONSTANT, 1, 1), (QUOTIENT, 0, 1)]);
     theirs_panics("division by zero", &divides, Cause::MachineEcall, at);
     let (missing, at) = program(&[(MULTIPLY, 0, 1)]);
@@ -473,7 +580,15 @@ fn differences_in_bigint() {
     ours_raises("65,536 bits", &large, Cause::MachineEcall, at);
 }
 
-/// D-15: theirs jumps, and gives up at the fetch.
+/// D-14: both stop at the same ECALL, and say it in two ways.
+#[test]
+fn difference_in_the_pc_of_a_halt() {
+    let agreed = compare(&bare(|_| {}), NoHost).expect("they agree on the rest");
+    let (ours, theirs) = agreed.pcs.expect("the program ends well");
+    assert_eq!(theirs, ours + 4);
+}
+
+/// D-15: theirs jumps, and executes the word around the address.
 #[test]
 fn difference_in_mret() {
     let program = bare(|guest| {
@@ -481,4 +596,34 @@ fn difference_in_mret() {
         guest.emit(MRET);
     });
     fault_of("MRET to half a word", &program, Cause::InstructionAddressMisaligned, TEXT + 6);
+    let difference = compare(&program, NoHost).expect_err("they differ").to_string();
+    assert!(difference.ends_with("theirs goes on at pc 0x00020006"), "{difference}");
+}
+
+/// D-16: risc0-binfmt lets the program's bytes win.
+#[test]
+fn difference_in_overlaps() {
+    const KERNELS: u32 = 0x1111_1111;
+    let elf = |entry: u32, word: u32| {
+        let mut file = minimal_elf();
+        file[24..28].copy_from_slice(&entry.to_le_bytes());
+        file[0x54..0x58].copy_from_slice(&word.to_le_bytes());
+        file
+    };
+    let (program, kernel) = (elf(TEXT, NOP), elf(map::KERNEL_START, KERNELS));
+    let [user, system] = [&program, &kernel].map(|file| Program::load_elf(file, u32::MAX).expect("it is an ELF file"));
+    let mut theirs = MemoryImage::with_kernel(user, system);
+    let page = theirs.get_page(TEXT / 1024).expect("the program has a page");
+    assert_eq!(page.load(WordAddr(TEXT / 4)), NOP);
+    let ours = loader::load(&program, Kernel::Elf(&kernel)).err().expect("they overlap").to_string();
+    assert!(ours.contains("overlap"), "{ours}");
+}
+
+/// D-17: their executor ends the run, and their host takes no such claim for one.
+#[test]
+fn difference_in_halt_types() {
+    let program = bare(|guest| guest.machine_call(ecall::TERMINATE, &[(A0, 2)]));
+    fault_of("halt type 2", &program, Cause::MachineEcall, 2);
+    let difference = compare(&program, NoHost).expect_err("they differ").to_string();
+    assert!(difference.starts_with("theirs terminated, ours: "), "{difference}");
 }

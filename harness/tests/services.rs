@@ -1,36 +1,20 @@
 //! poseidon2, sha2 and bigint through RISC Zero's kernel, against published values and other arithmetic
 //! (ECALL-11 to ECALL-17). `make risc0-diff` runs the same programs on RISC Zero's executor.
 
+#[path = "common/published.rs"]
+mod published;
 #[path = "common/services.rs"]
 mod services;
 #[path = "common/v1compat.rs"]
 mod v1compat;
 
-use std::fs;
-
 use lockstep::ecall::Halt;
 use lockstep::exec::Exit;
 use lockstep::loader::{self, Kernel};
 use lockstep::risc0::Binary;
-use lockstep_harness::suites::fetch;
-use lockstep_harness::suites::manifest::{Manifest, find_root};
+use published::{LOG_BUILDERS, blob, log_builder};
 use services::*;
 use v1compat::*;
-
-/// A file of a published package.
-fn published(package: &str, path: &str) -> Vec<u8> {
-    let root = find_root().expect("the repository is here");
-    let manifest = Manifest::read(&root).expect("the manifest is good");
-    let package = manifest.package(package).expect("the manifest names the package");
-    let file = fetch::package(&root, package).expect("the package can be had").join(path);
-    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// A program of the crate risc0-bigint2.
-fn blob(name: &str) -> Vec<u8> {
-    let folder = if name.starts_with("ec_") { "ec" } else { "field" };
-    published("risc0-bigint2", &format!("risc0-bigint2-1.4.14/src/{folder}/{name}.blob"))
-}
 
 fn check(mut case: Case) {
     let mut host = host(&[]);
@@ -47,6 +31,11 @@ fn modular_arithmetic() {
 }
 
 #[test]
+fn extension_fields() {
+    extensions(&blob).into_iter().for_each(check);
+}
+
+#[test]
 fn elliptic_curves() {
     curves(&blob).into_iter().for_each(check);
 }
@@ -54,6 +43,12 @@ fn elliptic_curves() {
 #[test]
 fn products_of_the_kernel() {
     check(products());
+}
+
+/// FIPS 180-2, B.1 and B.2, and NIST's vector of no bits at all (SHA256ShortMsg, Len = 0).
+#[test]
+fn sha256_of_short_messages() {
+    known_digests().into_iter().for_each(check);
 }
 
 /// FIPS 180-2, B.3.
@@ -74,8 +69,7 @@ fn sha256_of_many_blocks() {
 /// ELF-12: the published image ID, by the ECALLs alone.
 #[test]
 fn image_id_by_the_ecalls() {
-    let file = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.bin");
-    let id = published("risc0-povw", "risc0-povw-0.4.3/elfs/risc0-povw-log-builder.iid");
+    let (file, id) = log_builder(LOG_BUILDERS[0]);
     let binary = Binary::decode(&file).expect("it is an R0BF file");
     let image = loader::load(binary.program, Kernel::Elf(binary.kernel)).expect("it loads");
     check(image_id_by_guest(&image.memory, &id));

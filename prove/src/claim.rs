@@ -65,6 +65,11 @@ impl Claim {
         image_id(&self.pre)
     }
 
+    /// The output digest as bytes, in the order of memory.
+    pub fn output_bytes(&self) -> [u8; 32] {
+        Digest::from(self.output).into()
+    }
+
     /// Whether every field is in its range.
     pub fn is_canonical(&self) -> bool {
         let is_root = |root: &Root| root.iter().all(|cell| *cell < P);

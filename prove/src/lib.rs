@@ -14,6 +14,7 @@ pub mod config;
 pub mod expr;
 mod key;
 pub mod machine;
+pub mod opening;
 pub mod pages;
 #[cfg(feature = "prover")]
 pub mod phases;

@@ -68,7 +68,7 @@ pub fn prove_witness(witness: Witness) -> Result<Receipt, ProveError> {
     let used: Vec<Trace> = traces.into_iter().filter(Trace::is_used).collect();
     let chips: Vec<u8> = used.iter().map(|trace| trace.chip as u8).collect();
     let proof = prove_traces(&claim, &chips, used)?;
-    Ok(Receipt { system: SYSTEM.to_owned(), claim, chips, proof })
+    Ok(Receipt { system: SYSTEM.to_owned(), claim, opening: None, chips, proof })
 }
 
 fn prove_traces(claim: &Claim, numbers: &[u8], traces: Vec<Trace>) -> Result<Vec<u8>, ProveError> {

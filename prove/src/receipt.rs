@@ -9,12 +9,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
+use crate::opening::Opening;
 
 /// The first bytes of every receipt.
 pub const MAGIC: [u8; 4] = *b"LSPR";
 
 /// The version of the format and of the machine that this crate makes and verifies.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The largest receipt that is read: ten times a proof of the largest segment.
 pub const MAX_BYTES: usize = 32 << 20;
@@ -26,6 +27,8 @@ pub struct Receipt {
     pub system: String,
     /// What is claimed.
     pub claim: Claim,
+    /// What the output digest of the claim stands for, if the program is a guest of RISC Zero's kernels.
+    pub opening: Option<Opening>,
     /// Which tables the proof has: their chips' places in [`crate::machine::AnyChip::ALL`], in order.
     pub chips: Vec<u8>,
     /// The proof, encoded for the proof system.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use lockstep::risc0::Assumption;
 use p3_batch_stark::{BatchProof, CommonData, verify_batch};
 
 use crate::air::{Chip, F};
@@ -13,6 +14,7 @@ use crate::claim::Claim;
 use crate::config::{Config, MAX_LOG_ROWS, MAX_ROWS, MAX_TABLES, MIN_LOG_ROWS, config};
 use crate::key;
 use crate::machine::AnyChip;
+use crate::opening::Opening;
 use crate::receipt::{FormatError, Receipt, VERSION};
 
 /// A proof as Plonky3 has it.
@@ -32,6 +34,10 @@ pub enum VerifyError {
         /// What the claim begins with.
         found: [u8; 32],
     },
+    /// The output digest is not that of the journal and the assumptions that the receipt lists.
+    Opening,
+    /// The run takes for granted what was not accepted.
+    Assumes(Vec<Assumption>),
     /// The list of tables lacks one that every proof has, or has one that no proof has.
     Chips(Vec<u8>),
     /// The proof's bytes are not a proof.
@@ -59,6 +65,13 @@ impl fmt::Display for VerifyError {
             VerifyError::ImageId { expected, found } => {
                 write!(f, "the receipt is for image {}, not {}", hex(found), hex(expected))
             }
+            VerifyError::Opening => {
+                write!(f, "the output digest is not that of the journal and the assumptions that the receipt lists")
+            }
+            VerifyError::Assumes(missing) => {
+                let list: Vec<String> = missing.iter().map(describe).collect();
+                write!(f, "the run rests on what was not accepted: {}", list.join("; "))
+            }
             VerifyError::Chips(chips) => write!(f, "the proof has tables of the chips {chips:?}, which no proof has"),
             VerifyError::Proof => write!(f, "the proof is not well-formed"),
             VerifyError::Rows { chip, log_rows } => write!(f, "the chip {chip} cannot have 2^{log_rows} rows"),
@@ -82,18 +95,35 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Verifies the receipt in `bytes` for the image with ID `image_id`; returns its claim.
+/// An assumption in words.
+pub fn describe(assumption: &Assumption) -> String {
+    format!("claim {}, control root {}", hex(&assumption.claim), hex(&assumption.control_root))
+}
+
+/// Verifies the receipt in `bytes` for the image with ID `image_id`; returns its claim. A run that rests on
+/// assumptions is rejected.
 ///
 /// # Errors
 /// [`VerifyError`]: why the receipt shows nothing about that image.
 pub fn verify(bytes: &[u8], image_id: &[u8; 32]) -> Result<Claim, VerifyError> {
+    verify_assuming(bytes, image_id, &[]).map(|receipt| receipt.claim)
+}
+
+/// The same for a run that may rest on `accepted`; returns the whole receipt.
+///
+/// # Errors
+/// [`VerifyError`]: why the receipt shows nothing about that image.
+pub fn verify_assuming(bytes: &[u8], image_id: &[u8; 32], accepted: &[Assumption]) -> Result<Receipt, VerifyError> {
     let receipt = Receipt::from_bytes(bytes)?;
     verify_receipt(&receipt)?;
     let found = receipt.claim.image_id();
     if found != *image_id {
         return Err(VerifyError::ImageId { expected: *image_id, found });
     }
-    Ok(receipt.claim)
+    let assumptions = receipt.opening.as_ref().map(Opening::assumptions).unwrap_or_default();
+    let missing: Vec<Assumption> =
+        assumptions.into_iter().filter(|assumption| !accepted.contains(assumption)).collect();
+    if missing.is_empty() { Ok(receipt) } else { Err(VerifyError::Assumes(missing)) }
 }
 
 /// Verifies that the proof of `receipt` shows its claim, for whatever image it names.
@@ -103,6 +133,9 @@ pub fn verify(bytes: &[u8], image_id: &[u8; 32]) -> Result<Claim, VerifyError> {
 pub fn verify_receipt(receipt: &Receipt) -> Result<(), VerifyError> {
     if !receipt.claim.is_canonical() {
         return Err(VerifyError::Claim);
+    }
+    if receipt.opening.as_ref().is_some_and(|opening| !opening.opens(&receipt.claim)) {
+        return Err(VerifyError::Opening);
     }
     let chips = chips(&receipt.chips)?;
     catch_unwind(AssertUnwindSafe(|| verify_proof(receipt, &chips))).unwrap_or(Err(VerifyError::Panicked))

@@ -7,10 +7,12 @@ mod binary;
 mod cost;
 mod host;
 mod image_id;
+mod output;
 mod syscall;
 
 pub use binary::{Binary, BinaryProblem, V1COMPAT};
 pub use cost::{Cost, Cycles, DEFAULT_SEGMENT_PO2};
 pub use host::Risc0Host;
 pub use image_id::{image_id, memory_image};
+pub use output::{Output, halted_claim, output_digest};
 pub use syscall::Assumption;

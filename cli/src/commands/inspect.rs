@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use lockstep_prove::claim::Claim;
 use lockstep_prove::receipt::{Receipt, VERSION};
-use lockstep_prove::verifier::hex;
+use lockstep_prove::verifier::{describe, hex};
 
 use crate::error::Error;
 use crate::program::read;
@@ -38,6 +38,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     println!("steps        {}", claim.steps);
     println!("input        {}", words(&claim.input));
     println!("output       {}", words(&claim.output));
+    if let Some(opening) = &receipt.opening {
+        println!("journal      SHA-256 {}", hex(&opening.journal));
+        opening.assumptions().iter().for_each(|assumption| println!("assumes      {}", describe(assumption)));
+    }
     println!("not verified: lockstep verify decides whether the claim is true");
     Ok(ExitCode::SUCCESS)
 }

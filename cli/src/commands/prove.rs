@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use lockstep::exec::Exit;
+use lockstep::risc0::{Output, output_digest};
+use lockstep_prove::opening::Opening;
 use lockstep_prove::phases::{self, Phase};
 use lockstep_prove::prover::{ProveError, prove};
 use lockstep_prove::segment::{MAX_STEPS, Segment};
 use lockstep_prove::stats::expected_bytes;
 use lockstep_prove::usage::{available_bytes, cpu_seconds, peak_bytes};
-use lockstep_prove::verifier::hex;
+use lockstep_prove::verifier::{describe, hex};
 
 use super::inspect;
 use crate::error::Error;
 use crate::files::write_whole;
-use crate::host::{GuestArgs, GuestHost};
+use crate::host::GuestArgs;
 use crate::program::ProgramArgs;
 
 /// The arguments of `lockstep prove`.
@@ -63,33 +65,40 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let start = Instant::now();
     let segment = Segment::run(machine, &mut host, MAX_STEPS);
     host.streams().flush();
-    check_assumptions(&host, &name)?;
+    let output = host.risc0_output();
+    check_assumptions(&segment, output.as_ref(), &name)?;
     check_end(&segment, &name)?;
     if !args.force {
         check_memory(expected_bytes(&segment), available_bytes())?;
     }
     let progress = Progress::start();
-    let receipt = prove(&segment).map_err(unproved)?;
+    let mut receipt = prove(&segment).map_err(unproved)?;
+    receipt.opening = output.and_then(|output| Opening::of(&receipt.claim, &output));
     let phases = progress.stop();
     let bytes = receipt.to_bytes();
     write_whole(&args.output, &bytes)
         .map_err(|error| Error::infrastructure(format!("{}: {error}", args.output.display())))?;
     println!("{}", hex(&receipt.claim.image_id()));
     eprintln!("proved: {}; {} bytes", inspect::summary(&receipt.claim), bytes.len());
+    let assumptions = receipt.opening.map(|opening| opening.assumptions()).unwrap_or_default();
+    assumptions.iter().for_each(|assumption| eprintln!("assumes: {}", describe(assumption)));
     if args.stats {
         print_stats(start, &phases, receipt.claim.steps);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// HOST-4: a claim has no place for what a run takes for granted, so that its receipt would say too much.
-fn check_assumptions(host: &GuestHost, name: &str) -> Result<(), Error> {
-    match host.risc0().map_or(0, |host| host.assumptions().len()) {
-        0 => Ok(()),
-        count => Err(Error::usage(format!(
-            "{name}: the run rests on {count} assumptions (env::verify), which a receipt cannot carry yet (HOST-4)"
-        ))),
+/// HOST-4, HOST-5: the host's word binds nothing. What a run takes for granted is in its receipt if the program put it
+/// into its output digest; a receipt of any other program would say too much.
+fn check_assumptions(segment: &Segment, output: Option<&Output>, name: &str) -> Result<(), Error> {
+    let Some(output) = output.filter(|output| !output.assumptions.is_empty()) else { return Ok(()) };
+    if output.digest() == output_digest(&segment.after) {
+        return Ok(());
     }
+    let count = output.assumptions.len();
+    Err(Error::usage(format!(
+        "{name}: the run rests on {count} assumptions (env::verify) that are not in its output digest, so that a receipt would not show them (HOST-5)"
+    )))
 }
 
 /// A run that goes on behind the segment has no receipt yet.

@@ -10,7 +10,7 @@ use lockstep::ecall::{Halt, Host, MAX_CALL_CYCLES};
 use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
 use lockstep::hart::Machine;
 use lockstep::map::Mode;
-use lockstep::risc0::{Cost, Cycles};
+use lockstep::risc0::{Cost, Cycles, halted_claim, image_id, output_digest};
 use lockstep::trace::Sink;
 use serde::Serialize;
 
@@ -117,6 +117,10 @@ struct Risc0Outcome {
     kernel_message: String,
     seed: u64,
     assumptions: Vec<AssumptionOutcome>,
+    /// The output digest (HOST-5); only of a program that ended.
+    output: Option<OutputOutcome>,
+    /// The digest of RISC Zero's claim of the run (HOST-6); only of a program that halted.
+    claim: Option<String>,
     /// Counted with `--stats` only.
     cycles: Option<Risc0Cycles>,
 }
@@ -125,6 +129,13 @@ struct Risc0Outcome {
 struct AssumptionOutcome {
     claim: String,
     control_root: String,
+}
+
+#[derive(Serialize)]
+struct OutputOutcome {
+    digest: String,
+    /// Whether it is the digest of the journal and the assumptions above.
+    commits: bool,
 }
 
 #[derive(Serialize)]
@@ -167,7 +178,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
 
     host.streams().flush();
     let report = fault_report(&machine, exit, &program);
-    let risc0 = risc0_outcome(&host, args.guest.seed, cost.map(|cost| cost.cycles()));
+    // The image ID takes time, and people have a command for it.
+    let with_claim = matches!(args.format, Format::Json);
+    let ended = Ended { program: &program, machine: &machine, exit, with_claim };
+    let risc0 = risc0_outcome(&host, &ended, args.guest.seed, cost.map(|cost| cost.cycles()));
     let streams = host.streams();
     let outcome = Outcome { risc0, ..outcome(&machine, streams, exit, report.as_ref(), seconds) };
     if let Some(path) = &args.journal {
@@ -176,6 +190,11 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     tell(&args, exit, report.as_ref(), &outcome)?;
     if report.is_some() && program.misses_risc0() {
         eprintln!("note: this is a RISC Zero guest; run it with --kernel v1compat (ELF-10)");
+    }
+    if is_kernels_own(exit, &outcome) && program.kernel_asks_version() {
+        eprintln!(
+            "note: this kernel asks for the machine's version at 0xffff0300 and found 0, which is v2; if it is made for M3, which is 3, take one for v2, such as --kernel v1compat (MAP-12)"
+        );
     }
     if let Some((stream, error)) = streams.error.take() {
         return Err(Error::infrastructure(format!("{stream} of the program: {error}")));
@@ -228,6 +247,12 @@ fn run_limited(
     }
 }
 
+/// Whether a RISC Zero kernel faulted, and not because the host ended the run.
+fn is_kernels_own(exit: Exit, outcome: &Outcome) -> bool {
+    let is_refused = outcome.risc0.as_ref().is_none_or(|risc0| risc0.refusal.is_some());
+    matches!(exit, Exit::Fault(fault) if fault.mode == Mode::Machine) && !is_refused
+}
+
 fn fault_report(machine: &Machine, exit: Exit, program: &Program) -> Option<FaultReport> {
     let Exit::Fault(fault) = exit else { return None };
     Some(FaultReport::of(machine, fault, &program.symbols(), &program.kernel_symbols()))
@@ -257,7 +282,32 @@ fn outcome(machine: &Machine, host: &ProcessHost, exit: Exit, report: Option<&Fa
     }
 }
 
-fn risc0_outcome(host: &GuestHost, seed: u64, cycles: Option<Cycles>) -> Option<Risc0Outcome> {
+/// A program and how it ended.
+struct Ended<'a> {
+    program: &'a Program,
+    machine: &'a Machine,
+    exit: Exit,
+    with_claim: bool,
+}
+
+impl Ended<'_> {
+    fn output(&self, host: &GuestHost) -> Option<OutputOutcome> {
+        let (Exit::Terminated { .. }, Some(output)) = (self.exit, host.risc0_output()) else { return None };
+        let digest = output_digest(self.machine);
+        Some(OutputOutcome { digest: hex(&digest), commits: output.digest() == digest })
+    }
+
+    fn claim(&self) -> Option<String> {
+        let Exit::Terminated { halt: Halt::Halted, user_exit } = self.exit else { return None };
+        if !self.with_claim {
+            return None;
+        }
+        Some(hex(&halted_claim(image_id(&self.program.image.memory), user_exit, self.machine)))
+    }
+}
+
+fn risc0_outcome(host: &GuestHost, ended: &Ended, seed: u64, cycles: Option<Cycles>) -> Option<Risc0Outcome> {
+    let output = ended.output(host);
     let host = host.risc0()?;
     let assumptions = host.assumptions().iter().map(|assumption| AssumptionOutcome {
         claim: hex(&assumption.claim),
@@ -268,6 +318,8 @@ fn risc0_outcome(host: &GuestHost, seed: u64, cycles: Option<Cycles>) -> Option<
         kernel_message: host.kernel_message(),
         seed,
         assumptions: assumptions.collect(),
+        output,
+        claim: ended.claim(),
         cycles: cycles.map(|cycles| Risc0Cycles {
             user: cycles.user,
             paging: cycles.paging,
@@ -322,6 +374,9 @@ fn tell_risc0(risc0: &Risc0Outcome) {
     said.chain(risc0.refusal.clone()).for_each(|text| eprintln!("{text}"));
     for assumption in &risc0.assumptions {
         eprintln!("assumption: claim {}, control root {}", assumption.claim, assumption.control_root);
+    }
+    if !risc0.assumptions.is_empty() && risc0.output.as_ref().is_some_and(|output| !output.commits) {
+        eprintln!("note: the output digest is not that of the journal and these assumptions (HOST-5)");
     }
     if let Some(Risc0Cycles { user, paging, total, segments_po2 }) = &risc0.cycles {
         eprintln!("RISC Zero: {user} user cycles, {paging} paging, {total} total; segments of po2 {segments_po2:?}");

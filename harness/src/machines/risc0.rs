@@ -31,6 +31,10 @@ pub struct Agreed {
     pub user_exit: Option<u16>,
     /// RISC Zero's own count of its cycles, which our cost model agreed with; `None` if the run did not end well.
     pub cycles: Option<Cycles>,
+    /// Where ours and theirs say that the program is at its end (D-14); `None` if the run did not end well.
+    pub pcs: Option<(u32, u32)>,
+    /// Why theirs did not go on, if the run did not end well.
+    pub their_refusal: Option<String>,
 }
 
 /// Runs the image of `machine` on both executors against one host.
@@ -152,7 +156,14 @@ impl<H: Host> Ours<H> {
         let theirs =
             Cycles { user: result.user_cycles, paging: result.paging_cycles, total: result.total_cycles, segments };
         ensure!(self.cost.cycles() == theirs, "cycles: ours {:?}, theirs {theirs:?}", self.cost.cycles());
-        Ok(Agreed { instructions: self.started, user_exit: Some(user_exit), cycles: Some(theirs) })
+        let their_pc = word_of(&mut result.post_image, map::SUSPEND_PC)?;
+        Ok(Agreed {
+            instructions: self.started,
+            user_exit: Some(user_exit),
+            cycles: Some(theirs),
+            pcs: Some((self.machine.hart.pc, their_pc)),
+            their_refusal: None,
+        })
     }
 
     /// Their executor gave up: ours must have raised at the same instruction, or raise at the next one.
@@ -164,8 +175,13 @@ impl<H: Host> Ours<H> {
             self.exit = Some(exit);
         }
         ensure!(matches!(self.exit, Some(Exit::Fault(_))), "theirs gave up ({error:#}), ours: {:?}", self.exit);
-        Ok(Agreed { instructions: self.started, user_exit: None, cycles: None })
+        let their_refusal = Some(format!("{error:#}"));
+        Ok(Agreed { instructions: self.started, user_exit: None, cycles: None, pcs: None, their_refusal })
     }
+}
+
+fn word_of(image: &mut MemoryImage, addr: u32) -> Result<u32> {
+    Ok(image.get_page(PageNo::of(addr).0)?.load(WordAddr(addr / 4)))
 }
 
 /// Every page that ours has, except that of the registers: their sinks of x0 and suspend words differ.

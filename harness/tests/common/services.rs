@@ -125,6 +125,81 @@ fn binary(name: &str, blob: &[u8], bits: usize, compute: Operation) -> Case {
     Case { name: name.into(), machine: guest.halt(0), wanted }
 }
 
+/// A product of elements of an extension field: coefficients below `modulus` from the constant on, where x^d is
+/// `power`[0] + `power`[1] x + ... . (risc0-bigint2 calls them the irreducible polynomial; its tests have x^2 + 1 as -1.)
+fn product(a: &[UBig], b: &[UBig], power: &[UBig], modulus: &UBig) -> Vec<UBig> {
+    let degree = power.len();
+    let mut sums = vec![UBig::ZERO; 2 * degree - 1];
+    for (i, a) in a.iter().enumerate() {
+        b.iter().enumerate().for_each(|(j, b)| sums[i + j] += a * b);
+    }
+    while sums.len() > degree {
+        let top = sums.pop().expect("it is longer than the degree") % modulus;
+        let start = sums.len() - degree;
+        sums[start..].iter_mut().zip(power).for_each(|(sum, coefficient)| *sum += &top * coefficient);
+    }
+    sums.iter().map(|sum| sum % modulus).collect()
+}
+
+/// How a program of an extension field is called and what it computes.
+#[derive(Clone, Copy)]
+enum Extension {
+    /// Of two elements and the modulus.
+    Sum,
+    Difference,
+    /// Of two elements, what x^d is, and the modulus.
+    Product,
+    /// With x^2 = -1: of two elements, the modulus and its square.
+    GaussianProduct,
+}
+
+/// The operations in extension fields of the crate risc0-bigint2 (mode 0).
+pub fn extensions(blob: &impl Fn(&str) -> Vec<u8>) -> Vec<Case> {
+    use Extension::*;
+    let operations = [
+        ("extfield_deg2_add_256", 2, 256, Sum),
+        ("extfield_deg2_add_384", 2, 384, Sum),
+        ("extfield_deg2_sub_256", 2, 256, Difference),
+        ("extfield_deg2_sub_384", 2, 384, Difference),
+        ("extfield_deg2_mul_256", 2, 256, Product),
+        ("extfield_deg4_mul_256", 4, 256, Product),
+        ("extfield_xxone_mul_256", 2, 256, GaussianProduct),
+        ("extfield_xxone_mul_384", 2, 384, GaussianProduct),
+    ];
+    operations.map(|(name, degree, bits, kind)| extension(name, &blob(name), (degree, bits), kind)).into()
+}
+
+fn extension(name: &str, blob: &[u8], (degree, bits): (usize, usize), kind: Extension) -> Case {
+    let (mut guest, mut random, mut wanted) = (Guest::new(), Random(name.len() as u64), Vec::new());
+    for _ in 0..ROUNDS {
+        let modulus = random.number(bits) | (UBig::ONE << (bits - 1)) | UBig::ONE;
+        let mut element = || (0..degree).map(|_| random.below(&modulus, bits)).collect::<Vec<_>>();
+        let (a, b, power) = (element(), element(), element());
+        let each = |compute: fn(&UBig, &UBig, &UBig) -> UBig| {
+            a.iter().zip(&b).map(|(a, b)| compute(a, b, &modulus)).collect::<Vec<_>>()
+        };
+        let gaussian = [&modulus - UBig::ONE, UBig::ZERO];
+        let (result, more) = match kind {
+            Extension::Sum => (each(|a, b, m| (a + b) % m), vec![]),
+            Extension::Difference => (each(|a, b, m| (a + m - b) % m), vec![]),
+            Extension::Product => (product(&a, &b, &power, &modulus), vec![&power[..]]),
+            Extension::GaussianProduct => (product(&a, &b, &gaussian, &modulus), vec![]),
+        };
+        let flat = |numbers: &[UBig]| numbers.iter().flat_map(|number| bytes(number, bits)).collect::<Vec<_>>();
+        let inputs: Vec<&[UBig]> = [&a[..], &b].into_iter().chain(more).collect();
+        let mut arenas: Vec<Addr> = inputs.into_iter().map(|numbers| guest.bytes(&flat(numbers))).collect();
+        arenas.push(guest.bytes(&bytes(&modulus, bits)));
+        if matches!(kind, Extension::GaussianProduct) {
+            arenas.push(guest.bytes(&bytes(&(&modulus * &modulus), 2 * bits)));
+        }
+        let place = guest.room((degree * bits / 8) as u32);
+        arenas.push(place);
+        guest.bigint2(blob, &arenas);
+        wanted.push((place, flat(&result)));
+    }
+    Case { name: name.into(), machine: guest.halt(0), wanted }
+}
+
 /// A curve y^2 = x^3 + ax + b with a point, in hex.
 pub struct Curve {
     bits: usize,
@@ -247,6 +322,19 @@ pub fn sha256_of(name: &str, message: &[u8], wanted: &str) -> Case {
     let digest = guest.sha256(message);
     let wanted = vec![(digest, number(wanted).to_be_bytes().to_vec())];
     Case { name: name.into(), machine: guest.halt(0), wanted }
+}
+
+/// Messages with the digests that the standard prints for them.
+pub fn known_digests() -> Vec<Case> {
+    vec![
+        sha256_of("no bytes", b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        sha256_of("abc", b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        sha256_of(
+            "two blocks",
+            b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+        ),
+    ]
 }
 
 /// FIPS 180-4, 5.3.3.
