@@ -242,6 +242,17 @@ fn a_breakpoint_under_pc_stops_at_once() {
     assert_eq!(next(b"vCont;c"), stopped("thread:01;hwbreak:;", 0x2_0004));
 }
 
+/// vCont;r, which lldb 14 and gdb 13 do not send on RISC-V: steps until pc is outside, or at a breakpoint.
+#[test]
+fn a_range_step_ends_outside_or_at_a_breakpoint() {
+    let (mut session, client) = session();
+    let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
+    assert_eq!(next(b"vCont;r20000,20008"), stopped("thread:01;", 0x2_0008));
+    assert_eq!(next(b"vCont;r20008,2000c"), stopped("thread:01;", 0x2_0000));
+    assert_eq!(next(b"Z0,20004,4"), b"OK");
+    assert_eq!(next(b"vCont;r20000,2000c"), stopped("thread:01;swbreak:;", 0x2_0004));
+}
+
 /// The commands of a breakpoint are done each time the program is there, however its run is cut into slices.
 #[test]
 fn a_command_is_done_once_each_time() {

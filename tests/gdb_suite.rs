@@ -6,12 +6,15 @@ use gdb::{check_text, debuggee, differences, serve};
 
 const SUITE: &str = include_str!("gdb/suite.txt");
 
+/// The rows of the table of features that no other test drives.
+const TABLE: &str = include_str!("gdb/table.txt");
+
 /// What the first line of a section begins with.
 const SECTION: &str = "\n== ";
 
-#[test]
-fn every_behaviour() {
-    let mut parts = SUITE.split(SECTION);
+/// Every section of `text` is a session of its own, behind the lines at the beginning.
+fn check_sections(text: &str) {
+    let mut parts = text.split(SECTION);
     let beginning = parts.next().expect("there is a text before the first section");
     let elf = debuggee(0);
     let mut wrong = String::new();
@@ -21,6 +24,16 @@ fn every_behaviour() {
         wrong += &differences(name, &format!("{beginning}\n{steps}"), addr, &elf);
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_behaviour() {
+    check_sections(SUITE);
+}
+
+#[test]
+fn every_row_of_the_table() {
+    check_sections(TABLE);
 }
 
 /// The interrupt needs a program that does not end, and the EBREAK one that has it.

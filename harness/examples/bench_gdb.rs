@@ -184,10 +184,16 @@ fn measure(kind: Kind, guest: &Guest) -> Result<Vec<Figure>, Failure> {
     add("breakpoint cycle (z, s, Z, c)", "/s", Some(breakpoint_cycles(kind, guest)?));
     add("false conditional hits", "/s", Some(false_hits(kind, guest)?));
     add("Ctrl-C, median", "ms", Some(interrupts(kind, guest)?));
-    let plain = rounds(kind, guest, None)?;
+    let plain = rounds(kind, guest, &[])?;
+    let (same, other) = (guest.same_page, guest.other_page);
     add("run of 100 M instructions", "s", Some(plain));
-    add("... watching another page", "x", Some(rounds(kind, guest, Some(guest.other_page))? / plain));
-    add("... watching the hot page", "x", Some(rounds(kind, guest, Some(guest.same_page))? / plain));
+    add("... watching another page", "x", Some(rounds(kind, guest, &[(WRITES, other)])? / plain));
+    add("... watching the hot page", "x", Some(rounds(kind, guest, &[(WRITES, same)])? / plain));
+    // The hot word lies between those that are watched.
+    let around = [(WRITES, guest.hot - 4), (WRITES, same), (WRITES, other)];
+    add("... watching before, in and behind the hot page", "x", Some(rounds(kind, guest, &around)? / plain));
+    add("... watching loads from another page", "x", Some(rounds(kind, guest, &[(LOADS, other)])? / plain));
+    add("... watching loads from the hot page", "x", Some(rounds(kind, guest, &[(LOADS, same)])? / plain));
     // What QEMU's server cannot do.
     let is_ours = kind == Kind::Lockstep;
     let (median, p99) = is_ours.then(|| reverse_steps(guest)).transpose()?.unzip();
@@ -320,13 +326,17 @@ fn interrupts(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
     Ok(percentile(&mut times, 50))
 }
 
-/// Seconds for the 20 million rounds, with a watchpoint that is never hit.
-fn rounds(kind: Kind, guest: &Guest, watched: Option<u32>) -> Result<f64, Failure> {
+/// The packets of watchpoints for stores and for loads.
+const WRITES: &str = "Z2";
+const LOADS: &str = "Z3";
+
+/// Seconds for the 20 million rounds, with watchpoints that are never hit.
+fn rounds(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
     let mut client = Client::start(kind, guest)?;
     assert_ne!(guest.hot, guest.same_page);
     client.ask(&format!("Z0,{:x},4", guest.bnez + 4))?;
-    if let Some(addr) = watched {
-        client.ask(&format!("Z2,{addr:x},4"))?;
+    for (packet, addr) in watched {
+        client.ask(&format!("{packet},{addr:x},4"))?;
     }
     let begin = Instant::now();
     client.ask("vCont;c")?;

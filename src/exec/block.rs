@@ -103,9 +103,10 @@ pub struct Translated<T> {
 #[allow(private_bounds, reason = "the engines are named: Block and Jit")]
 impl<T: Tier> Engine for Translated<T> {
     fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
-        if is_active(sink) || !watch_stores(machine, until.watch) {
+        if is_active(sink) || !watch(machine, until.watch) {
             return self.step.run(machine, host, until, sink);
         }
+        self.look(until.watch.iter().any(|range| range.on_read));
         self.cut(until.breakpoints);
         let start = machine.hart.instructions;
         loop {
@@ -141,10 +142,11 @@ const PAUSE_STEPS: u64 = 4 * INTERRUPT_STEPS;
 /// The same for the tier above, which is faster.
 const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
 
-/// Leaves every store that `watch` is about to the plain engine; `false` if that is not possible.
-fn watch_stores(machine: &mut Machine, watch: &[WatchRange]) -> bool {
-    let is_about_loads = watch.iter().any(|range| range.on_read);
-    !is_about_loads && machine.mem.watch_stores(watch.iter().map(|range| (range.first, range.last)))
+/// Leaves every access that `watch` is about to the plain engine; `false` if that is not possible.
+fn watch(machine: &mut Machine, watch: &[WatchRange]) -> bool {
+    let ends = |range: &WatchRange| (range.first, range.last);
+    machine.mem.watch_loads(watch.iter().filter(|range| range.on_read).map(ends));
+    machine.mem.watch_stores(watch.iter().filter(|range| range.on_write).map(ends))
 }
 
 fn is_active<S: Sink>(_sink: &S) -> bool {
@@ -211,14 +213,28 @@ impl<T: Tier> Translated<T> {
     /// Runs translated code from pc on; `None` when there can be none.
     fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64, until_order: u64) -> Option<Stop> {
         let budget = pause - machine.hart.instructions;
-        match self.tier.run(machine, (until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS)) {
+        // The tier above does not look at loads.
+        let (tier_budget, hot) = match self.cache.looks() {
+            true => (0, u32::MAX),
+            false => ((until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS), self.tier.hot()),
+        };
+        let ran = if tier_budget > 0 { self.tier.run(machine, tier_budget) } else { None };
+        match ran {
             Some(Ran::Step) => return Some(Stop::Step),
             Some(Ran::Elsewhere) => return Some(Stop::Lookup),
             Some(Ran::Budget) => return Some(Stop::Budget),
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(block_run::run(&mut self.cache, machine, id, budget, self.tier.hot()))
+        Some(block_run::run(&mut self.cache, machine, id, budget, hot))
+    }
+
+    /// Translates anew if loads are to be looked at and were not, or the other way round.
+    fn look(&mut self, looks: bool) {
+        if looks != self.cache.looks() {
+            self.cache.look(looks);
+            self.tier.clear();
+        }
     }
 
     /// The block at pc, linked with the place that led there.

@@ -24,7 +24,7 @@ use super::jit_emit::{self, Emitter, reason};
 use super::jit_region::Region;
 use crate::hart::Machine;
 use crate::map::{Addr, Mode, SINK_INDEX};
-use crate::mem::{Bounds, PageNo};
+use crate::mem::{PageNo, Spans};
 
 /// The engine that compiles hot code.
 pub type Jit = Translated<Compiled>;
@@ -113,7 +113,7 @@ impl Compiled {
             covered: HashMap::new(),
             drops: HashMap::new(),
             code_bytes: 0,
-            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0, watched: Bounds::NONE }),
+            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0, watched: Spans::NONE }),
         })
     }
 
