@@ -73,3 +73,22 @@ $2 = 1
 fn the_suite_has_all_its_sections() {
     assert!(SUITE.matches(SECTION).count() >= 27);
 }
+
+/// docs/gdb.md says what drives each feature; all of it exists.
+#[test]
+fn the_guide_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("the file is readable");
+    let guide = read("docs/gdb.md");
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | `"));
+    let mut count = 0;
+    for (file, name) in rows.filter_map(|(_, test)| test.split_once("`: ")) {
+        let exists = match file.ends_with(".rs") {
+            true => read(&format!("tests/{file}")).contains(&format!("fn {name}()")),
+            false => read(&format!("tests/gdb/{file}")).contains(&format!("{SECTION}{name}\n")),
+        };
+        assert!(exists, "{file} has no {name}");
+        count += 1;
+    }
+    assert!(count >= 25, "only {count} rows");
+}
