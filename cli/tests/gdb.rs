@@ -157,6 +157,15 @@ fn cycles_are_those_of_a_run() {
     assert_eq!((before_exit.0 + 2, before_exit.1, before_exit.2), of_run);
 }
 
+/// Rust's types are shown as rust-gdb shows them, if the toolchain that is installed knows how.
+#[test]
+fn a_program_in_rust_has_its_printers() {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc builds this").stdout;
+    let folder = Path::new(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib/etc");
+    let said = session(&log_builder(), &["--input", "/dev/null"], &["info pretty-printer"]);
+    assert_eq!(said.contains("StdVec"), folder.join("gdb_lookup.py").is_file(), "{said}");
+}
+
 /// What the two extensions ask of a launch.json: their documentation names these properties as required.
 fn check_launch(folder: &Path) -> String {
     let text = std::fs::read_to_string(folder.join(".vscode/launch.json")).expect("launch.json was written");
