@@ -58,5 +58,6 @@ bench-risc0: ## build RISC Zero's executor for a column of its own in `make benc
 
 .PHONY: engines-long
 SEEDS ?= 20000
-engines-long: ## run SEEDS random programs (20000) on every engine beside the plain one, optimised
+engines-long: ## run SEEDS random programs (20000), and every official test, on every engine beside the plain one, optimised
 	LOCKSTEP_SEEDS=$(SEEDS) $(CARGO) test --release -p lockstep-vm --test engines -- --nocapture engines_
+	LOCKSTEP_ALL=1 $(CARGO) test --release -p lockstep-harness --test engines

@@ -3,10 +3,13 @@
 //!
 //! Programs are random and nasty on purpose: loops, faults at the edges of blocks and regions, stores to
 //! code that is about to run, jumps to misaligned addresses, the registers' window, changes of mode.
-//! A failure prints its seed: `LOCKSTEP_SEED=<seed> cargo test -p lockstep-vm --test engines` runs it alone.
-//! `make engines-long SEEDS=<count>` runs more of them, and says how many steps were compared.
+//! A failure is shrunk, by quickcheck, to the instructions and the steps that it needs, and printed as a [`Case`].
+//! `LOCKSTEP_SEED=<number>` starts from other cases; `make engines-long SEEDS=<count>` tries more of them, and says how
+//! many steps were compared.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lockstep::ecall::Host;
 use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until, WatchRange};
@@ -14,20 +17,18 @@ use lockstep::hart::Machine;
 use lockstep::isa::{Format, Insn, Op, Reg, encode};
 use lockstep::map::{self, Addr, Mode};
 use lockstep::mem::Memory;
+use quickcheck::{Arbitrary, Gen, QuickCheck};
 
-/// A xorshift generator: the same numbers on every host.
-struct Random(u64);
+/// Choices that depend on a seed alone.
+struct Random(Gen);
 
 impl Random {
     fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+        Random(Gen::from_size_and_seed(0, seed))
     }
 
     fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as u32
+        u32::arbitrary(&mut self.0)
     }
 
     fn below(&mut self, bound: u32) -> u32 {
@@ -39,7 +40,7 @@ impl Random {
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u32) as usize]
+        *self.0.choose(from).expect("there is something to choose from")
     }
 }
 
@@ -82,6 +83,55 @@ const EDGE_POINTER: u32 = 18;
 const COUNTER: u32 = 19;
 const INSN_WORD: u32 = 20;
 
+/// A random program, what is left of it, and where it is stopped.
+#[derive(Clone)]
+struct Case {
+    seed: u64,
+    /// The numbers of instructions that were replaced by one that does nothing.
+    removed: BTreeSet<u32>,
+    /// The steps after which the program has shown what it can show.
+    steps: u64,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept: Vec<u32> = (0..MOST_WORDS).filter(|i| !self.removed.contains(i)).collect();
+        write!(f, "seed {}, {} steps, ", self.seed, self.steps)?;
+        match self.removed.is_empty() {
+            true => f.write_str("all instructions"),
+            false => write!(f, "of the instructions {kept:?}"),
+        }
+    }
+}
+
+impl Case {
+    fn without(&self, removed: impl IntoIterator<Item = u32>) -> Case {
+        let mut case = self.clone();
+        case.removed.extend(removed);
+        case
+    }
+}
+
+impl Arbitrary for Case {
+    fn arbitrary(g: &mut Gen) -> Case {
+        Case { seed: u64::arbitrary(g), removed: BTreeSet::new(), steps: 6_000 }
+    }
+
+    /// Fewer steps, and fewer instructions: half of them, a quarter, down to a single one.
+    fn shrink(&self) -> Box<dyn Iterator<Item = Case>> {
+        let case = self.clone();
+        let shorter = [self.steps / 2, self.steps * 7 / 8, self.steps - 1].into_iter().filter(|&steps| steps > 0);
+        let shorter = shorter.map(move |steps| Case { steps, ..case.clone() });
+        let case = self.clone();
+        let left: Vec<u32> = (0..MOST_WORDS).filter(|i| !self.removed.contains(i)).collect();
+        let sizes = std::iter::successors(Some(left.len() / 2), |size| Some(size / 2)).take_while(|&size| size > 0);
+        let parts: Vec<Vec<u32>> = sizes.flat_map(|size| left.chunks(size).map(<[u32]>::to_vec)).collect();
+        Box::new(shorter.chain(parts.into_iter().map(move |part| case.without(part))))
+    }
+}
+
+const MOST_WORDS: u32 = 128;
+
 struct Program {
     random: Random,
     start: Addr,
@@ -89,14 +139,17 @@ struct Program {
 }
 
 impl Program {
-    /// A machine at the start of a random program.
-    fn machine(seed: u64) -> Machine {
-        let mut random = Random::new(seed);
+    /// A machine at the start of the program of `case`.
+    fn machine(case: &Case) -> Machine {
+        let mut random = Random::new(case.seed);
         let (start, mode) = random.pick(&STARTS);
-        let words = 40 + random.below(88);
+        let words = 40 + random.below(MOST_WORDS - 40);
         let mut program = Program { random, start, words };
         let mut mem = Memory::new();
         program.fill(&mut mem);
+        for &i in case.removed.iter().filter(|&&i| i < words) {
+            mem.set_word(start.wrapping_add(4 * i), insn(Op::Addi, 0, 0, 0, 0));
+        }
         mem.set_word(map::SUSPEND_PC, start);
         mem.set_word(map::SUSPEND_MODE, mode as u32);
         if program.random.one_in(2) {
@@ -264,43 +317,42 @@ impl Host for Echo {
     }
 }
 
-/// The engines under test; the compiler is made to compile what it sees twice.
+/// The engines under test; the compiler is made to compile what it sees twice, at once and in the background.
 fn engines() -> Vec<AnyEngine> {
     let mut engines = vec![AnyEngine::new(EngineKind::Block)];
     #[cfg(feature = "jit")]
-    engines.extend(lockstep::exec::Jit::with_threshold(2).map(|jit| AnyEngine::Jit(Box::new(jit))));
+    for jit in [lockstep::exec::Jit::with_threshold(2), lockstep::exec::Jit::in_background(2)] {
+        engines.extend(jit.map(|jit| AnyEngine::Jit(Box::new(jit))));
+    }
     engines
 }
 
-/// The seeds to run: `count` of them, as many as `LOCKSTEP_SEEDS` says, or the one that `LOCKSTEP_SEED` names.
-fn seeds(count: u64) -> std::ops::RangeInclusive<u64> {
+/// Tries `property` on `count` cases, or on as many as `LOCKSTEP_SEEDS` says.
+fn check(count: u64, property: fn(Case)) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    match number("LOCKSTEP_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=number("LOCKSTEP_SEEDS").unwrap_or(count),
-    }
+    let seed = number("LOCKSTEP_SEED").unwrap_or(1);
+    println!("LOCKSTEP_SEED={seed}");
+    let count = number("LOCKSTEP_SEEDS").unwrap_or(count);
+    QuickCheck::new().rng(Gen::from_size_and_seed(100, seed)).tests(count).max_tests(count).quickcheck(property);
 }
 
-/// The steps after which a program has shown what it can show.
-const ENOUGH_STEPS: u64 = 6_000;
-
-/// Runs the program of `seed` with the plain engine and with `pick`'s choice among the engines, stopping both at the same
+/// Runs the program of `case` with the plain engine and with `pick`'s choice among the engines, stopping both at the same
 /// random places; returns how many steps both made.
-fn compare(seed: u64, engines: &mut [AnyEngine], mut pick: impl FnMut(&mut Random) -> usize) -> u64 {
-    let mut random = Random::new(seed ^ 0xABCD);
-    let mut expected = Program::machine(seed);
+fn compare(case: &Case, engines: &mut [AnyEngine], mut pick: impl FnMut(&mut Random) -> usize) -> u64 {
+    let mut random = Random::new(case.seed ^ 0xABCD);
+    let mut expected = Program::machine(case);
     let mut machine = expected.clone();
     let mut plain = AnyEngine::new(EngineKind::Step);
-    while expected.hart.instructions < ENOUGH_STEPS {
+    while expected.hart.instructions < case.steps {
         let stops = Stops::random(&mut random, &expected);
         let until = stops.until();
         let want = plain.run(&mut expected, &mut Echo, until, &mut ());
         let engine = &mut engines[pick(&mut random)];
         let got = engine.run(&mut machine, &mut Echo, until, &mut ());
         let name = engine.kind().name();
-        assert_eq!(got, want, "{name}, LOCKSTEP_SEED={seed}: {stops:?}");
-        assert_eq!(machine.hart, expected.hart, "{name}, LOCKSTEP_SEED={seed}: {want:?} {stops:?}");
-        assert_eq!(machine.digest(), expected.digest(), "{name}, LOCKSTEP_SEED={seed}: {want:?} {stops:?}");
+        assert_eq!(got, want, "{name}, {case:?}: {stops:?}");
+        assert_eq!(machine.hart, expected.hart, "{name}, {case:?}: {want:?} {stops:?}");
+        assert_eq!(machine.digest(), expected.digest(), "{name}, {case:?}: {want:?} {stops:?}");
         if matches!(want, Exit::Fault(_) | Exit::Terminated { .. }) {
             break;
         }
@@ -359,26 +411,26 @@ impl Stops {
 /// TIME-1, TIME-3, TRAP-2, TRAP-5, MEM-3 to MEM-6, MAP-5 to MAP-7, MODE-2 to MODE-6: an engine of its own for each program.
 #[test]
 fn engines_agree_with_the_plain_one() {
-    let mut steps = 0;
-    for seed in seeds(150) {
+    static STEPS: AtomicU64 = AtomicU64::new(0);
+    check(150, |case| {
         for number in 0..engines().len() {
-            steps += compare(seed, &mut engines(), |_| number);
+            STEPS.fetch_add(compare(&case, &mut engines(), |_| number), Ordering::Relaxed);
         }
-    }
-    println!("{steps} steps of {} programs compared", seeds(150).end());
+    });
+    println!("{} steps compared", STEPS.load(Ordering::Relaxed));
 }
 
-/// One set of engines for many machines, and any of them may make the next steps of any machine.
+/// Any of a set of engines may make the next steps of a machine.
 #[test]
 fn engines_can_be_switched_in_mid_run() {
-    let mut engines = engines();
-    engines.push(AnyEngine::new(EngineKind::Step));
-    let count = engines.len() as u32;
-    let mut steps = 0;
-    for seed in seeds(150) {
-        steps += compare(seed, &mut engines, |random| random.below(count) as usize);
-    }
-    println!("{steps} steps of {} programs compared, on changing engines", seeds(150).end());
+    static STEPS: AtomicU64 = AtomicU64::new(0);
+    check(150, |case| {
+        let mut engines = engines();
+        engines.push(AnyEngine::new(EngineKind::Step));
+        let count = engines.len() as u32;
+        STEPS.fetch_add(compare(&case, &mut engines, |random| random.below(count) as usize), Ordering::Relaxed);
+    });
+    println!("{} steps compared, on changing engines", STEPS.load(Ordering::Relaxed));
 }
 
 /// MEM-5: the store changes the next instruction, every time round a loop that is compiled by then.
@@ -478,5 +530,26 @@ fn every_stop_is_exact() {
             let want = (order, 0x0002_0000 + 4 * rest as u32, rounds + u32::from(rest > 0));
             assert_eq!((machine.hart.instructions, machine.hart.pc, machine.hart.x(Reg::A0)), want);
         }
+    }
+}
+
+/// MEM-5: code that changes while it is compiled in the background is never run as it was.
+#[cfg(feature = "jit")]
+#[test]
+fn code_that_changed_while_it_was_compiled_is_dropped() {
+    let mut mem = Memory::new();
+    mem.set_word(0x0002_0000, insn(Op::Addi, 10, 10, 0, 1));
+    mem.set_word(0x0002_0004, insn(Op::Jal, 0, 0, 0, -4));
+    mem.set_word(map::SUSPEND_PC, 0x0002_0000);
+    let mut machine = Machine::from_image(mem).unwrap();
+    let Some(mut engine) = lockstep::exec::Jit::in_background(2) else { return };
+    for round in 1..=100 {
+        let before = machine.hart.x(Reg::A0);
+        // Ordered here, and changed before it can be there.
+        let until = Until::order(machine.hart.instructions + 200);
+        engine.run(&mut machine, &mut Echo, until, &mut ());
+        assert_eq!(machine.hart.x(Reg::A0).wrapping_sub(before), 100 * round, "round {round}");
+        machine.set_word(0x0002_0000, insn(Op::Addi, 10, 10, 0, round as i32 + 1));
+        std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }

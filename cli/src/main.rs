@@ -4,6 +4,7 @@
 mod commands;
 mod error;
 mod fault;
+mod files;
 mod host;
 mod program;
 

@@ -54,6 +54,8 @@ pub(super) trait Tier {
 pub(super) enum Verdict {
     /// There is code for it.
     Compiled,
+    /// Its code is being made: ask again soon.
+    Soon,
     /// Ask again when it is as hot once more.
     Later,
     /// There will be no code for it.
@@ -142,6 +144,9 @@ const PAUSE_STEPS: u64 = 4 * INTERRUPT_STEPS;
 /// The same for the tier above, which is faster.
 const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
 
+/// A block whose code is being made is looked after so many times while it gets as hot once more.
+const SOON: u32 = 64;
+
 /// Leaves every access that `watch` is about to the plain engine; `false` if that is not possible.
 fn watch(machine: &mut Machine, watch: &[WatchRange]) -> bool {
     let ends = |range: &WatchRange| (range.first, range.last);
@@ -193,10 +198,11 @@ impl<T: Tier> Translated<T> {
             }
             let can_translate = !is_cut && mode.may_access(pc);
             last = match can_translate.then(|| self.run_translated(machine, last, pause, until_order)).flatten() {
-                None | Some(Stop::Step) => self.make_steps(machine, host, 1, until)?,
+                None | Some(Stop::Step) => self.make_step(machine, host, until)?,
                 // Only the end of the run is exact; before it, a pause is as good a little earlier.
                 Some(Stop::Budget) if pause < until_order => return Ok(()),
-                Some(Stop::Budget) => self.make_steps(machine, host, u64::MAX, until)?,
+                // The block has no breakpoint behind its first step, but it may trap, and the handler has one.
+                Some(Stop::Budget) => self.make_steps(machine, host, until)?,
                 Some(Stop::Link(id, side)) => Last::Link { id, side, generation: self.cache.generation },
                 Some(Stop::Jump(id)) => {
                     let from = self.cache.blocks[id as usize].pc;
@@ -257,6 +263,7 @@ impl<T: Tier> Translated<T> {
         let heat = match self.tier.compile(&self.cache, machine) {
             // One entry short of hot, the block leads to its compiled code whenever it is entered.
             Verdict::Compiled => hot - 1,
+            Verdict::Soon => hot - hot / SOON,
             Verdict::Later => 0,
             Verdict::Never => hot,
         };
@@ -264,16 +271,15 @@ impl<T: Tier> Translated<T> {
         Last::Other
     }
 
-    /// Makes `count` steps with the plain engine, but not beyond `until.order`.
-    fn make_steps(
-        &mut self,
-        machine: &mut Machine,
-        host: &mut dyn Host,
-        count: u64,
-        until: Until<'_>,
-    ) -> Result<Last, Exit> {
-        let order = until.order.min(machine.hart.instructions.saturating_add(count));
-        match self.step.run(machine, host, Until { watch: until.watch, ..Until::order(order) }, &mut ()) {
+    /// Makes one step with the plain engine, unless `until` is reached.
+    fn make_step(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Result<Last, Exit> {
+        let order = until.order.min(machine.hart.instructions.saturating_add(1));
+        self.make_steps(machine, host, Until { order, breakpoints: None, ..until })
+    }
+
+    /// Makes the steps up to `until` with the plain engine.
+    fn make_steps(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Result<Last, Exit> {
+        match self.step.run(machine, host, Until { interrupt: None, ..until }, &mut ()) {
             Exit::Order => Ok(Last::Other),
             exit => Err(exit),
         }

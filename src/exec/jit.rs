@@ -9,19 +9,20 @@
 //! Compiled code keeps registers in host registers, and leaves with the machine exactly as it is before the instruction
 //! that it cannot do itself. So faults, ECALLs and the rest are still in one place: `step.rs`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context as Compilation, isa::OwnedTargetIsa};
-use cranelift_frontend::FunctionBuilderContext;
+use cranelift_codegen::ir::Signature;
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
 
 use super::block::{Ran, Tier, Translated, Verdict};
 use super::block_code::{Cache, place_of};
 use super::jit_call::{CodeMemory, Context, Entry};
-use super::jit_emit::{self, Emitter, reason};
+use super::jit_compile::{self, Code, Compiler};
+use super::jit_emit::{self, reason};
 use super::jit_region::Region;
+use super::jit_worker::{Done, Job, Workshop};
 use crate::hart::Machine;
 use crate::map::{Addr, Mode, SINK_INDEX};
 use crate::mem::{PageNo, Spans};
@@ -32,12 +33,19 @@ pub type Jit = Translated<Compiled>;
 impl Jit {
     /// An engine that has compiled nothing yet; `None` on a host that Cranelift does not compile for.
     pub fn new() -> Option<Jit> {
-        Jit::with_threshold(HOT)
+        Jit::in_background(HOT)
     }
 
-    /// An engine that compiles a block when it is entered for the `hot`th time, at least 1.
+    /// An engine that has a block compiled, on another thread, when it is entered for the `hot`th time, at least 1. What it
+    /// does until the code is there does not differ, but for the speed.
+    pub fn in_background(hot: u32) -> Option<Jit> {
+        Some(Translated::with_tier(Compiled::new(hot.max(1), Workshop::beside)?))
+    }
+
+    /// An engine that compiles a block when it is entered for the `hot`th time, at least 1, and waits for it: its compiled
+    /// code is there at the same step of every run.
     pub fn with_threshold(hot: u32) -> Option<Jit> {
-        Some(Translated::with_tier(Compiled::new(hot.max(1))?))
+        Some(Translated::with_tier(Compiled::new(hot.max(1), Workshop::here)?))
     }
 
     /// How many places have compiled code now.
@@ -52,10 +60,13 @@ pub struct Compiled {
     hot: u32,
     isa: OwnedTargetIsa,
     code: CodeMemory,
-    functions: FunctionBuilderContext,
-    compilation: Compilation,
+    workshop: Workshop,
+    /// The blocks of the regions in work, by order.
+    pending: BTreeMap<Job, BTreeSet<u32>>,
+    /// The number of the last order.
+    last_job: Job,
     /// Where compiled code begins, by address and mode.
-    entries: HashMap<u32, Entry>,
+    entries: HashMap<u32, Placed>,
     /// The same for a quick look, by generated code too.
     slots: Box<Slots>,
     /// The regions that contain a page.
@@ -66,6 +77,13 @@ pub struct Compiled {
     drops: HashMap<PageNo, u32>,
     code_bytes: usize,
     context: Box<Context>,
+}
+
+/// Compiled code.
+struct Placed {
+    entry: Entry,
+    /// The steps of its region.
+    steps: u32,
 }
 
 /// A place and the code for it. Generated code reads these.
@@ -91,6 +109,8 @@ const EMPTY_SLOT: Slot = Slot { place: 0, entry: Entry::NONE };
 /// Compiling an instruction costs about as much as running it in blocks ten to twenty thousand times: who waits until
 /// a block ran as often never spends more than twice what the best choice would have cost.
 const HOT: u32 = 10_000;
+/// A region that is there already becomes part of a new one only if it is no larger: what is compiled twice costs twice.
+const INLINED_STEPS: u32 = 200;
 /// So many times a block of a region is hot outside it before it is compiled once more.
 const MAX_ACCIDENTS: u32 = 4;
 /// When there is more compiled code than this, all of it goes.
@@ -99,16 +119,20 @@ const MAX_CODE_BYTES: usize = 32 << 20;
 const MAX_DROPS: u32 = 8;
 
 impl Compiled {
-    fn new(hot: u32) -> Option<Compiled> {
-        let isa = host_isa()?;
+    fn new(hot: u32, workshop: impl FnOnce(Compiler) -> Workshop) -> Option<Compiled> {
+        let isa = jit_compile::host_isa()?;
+        let slots = Box::new([EMPTY_SLOT; jit_emit::SLOTS]);
+        let address = std::ptr::from_ref::<Slots>(&slots).addr();
+        let mut workshop = workshop(Compiler::new(isa.clone(), address));
         Some(Compiled {
             hot,
-            code: new_code(&isa),
+            code: new_code(&isa, workshop.compiler()),
             isa,
-            functions: FunctionBuilderContext::new(),
-            compilation: Compilation::new(),
+            workshop,
+            pending: BTreeMap::new(),
+            last_job: 0,
             entries: HashMap::new(),
-            slots: Box::new([EMPTY_SLOT; jit_emit::SLOTS]),
+            slots,
             regions: HashMap::new(),
             covered: HashMap::new(),
             drops: HashMap::new(),
@@ -122,7 +146,7 @@ impl Compiled {
         let place = place_of(mode, pc);
         let slot = &mut self.slots[jit_emit::slot_index(pc)];
         if slot.place != place {
-            *slot = Slot { place, entry: *self.entries.get(&place)? };
+            *slot = Slot { place, entry: self.entries.get(&place)?.entry };
         }
         Some(slot.entry)
     }
@@ -147,14 +171,52 @@ impl Compiled {
         }
     }
 
-    /// `code` is the code of `region`.
-    fn note_region(&mut self, region: &Region, code: Entry) {
+    fn is_pending(&self, place: u32) -> bool {
+        self.pending.values().any(|places| places.contains(&place))
+    }
+
+    /// Has `region` compiled, now or later.
+    fn order(&mut self, region: Region) -> Verdict {
+        let places: BTreeSet<u32> = region.parts.iter().map(|part| place_of(region.mode, part.block.pc)).collect();
+        for &place in &places {
+            self.covered.entry(place).or_default();
+        }
+        self.last_job += 1;
+        self.pending.insert(self.last_job, places);
+        match self.workshop.order(self.last_job, region).map(|done| self.install(done)) {
+            None => Verdict::Soon,
+            Some(true) => Verdict::Compiled,
+            Some(false) => Verdict::Never,
+        }
+    }
+
+    /// Takes over what was compiled since.
+    fn install_finished(&mut self) {
+        while !self.pending.is_empty() {
+            let Some(done) = self.workshop.take() else { return };
+            self.install(done);
+        }
+    }
+
+    /// Lets the code of `done` be run from now on; `false` if there is none, or its instructions changed since.
+    fn install(&mut self, done: Done) -> bool {
+        if self.pending.remove(&done.job).is_none() {
+            return false;
+        }
+        let entry = done.code.and_then(|code| define(self.code.module(), &code, &mut self.code_bytes).ok());
+        match entry {
+            Some(entry) if self.code.door != Entry::NONE => self.note_region(&done.region, entry),
+            _ => return false,
+        }
+        true
+    }
+
+    /// `entry` is the code of `region`.
+    fn note_region(&mut self, region: &Region, entry: Entry) {
         let first = place_of(region.mode, region.parts[0].block.pc);
-        self.entries.insert(first, code);
-        for part in &region.parts {
-            let pc = part.block.pc;
-            self.covered.entry(place_of(region.mode, pc)).or_default();
-            let places = self.regions.entry(PageNo::of(pc)).or_default();
+        self.entries.insert(first, Placed { entry, steps: region.steps() });
+        for page in region.pages() {
+            let places = self.regions.entry(page).or_default();
             if places.last() != Some(&first) {
                 places.push(first);
             }
@@ -163,8 +225,7 @@ impl Compiled {
 
     /// Whether the pages of `region` are worth compiling.
     fn is_stable(&self, region: &Region) -> bool {
-        let mut pages = region.parts.iter().map(|part| PageNo::of(part.block.pc));
-        pages.all(|page| self.drops.get(&page).is_none_or(|&drops| drops < MAX_DROPS))
+        region.pages().all(|page| self.drops.get(&page).is_none_or(|&drops| drops < MAX_DROPS))
     }
 }
 
@@ -174,6 +235,7 @@ impl Tier for Compiled {
     }
 
     fn run(&mut self, machine: &mut Machine, budget: u64) -> Option<Ran> {
+        self.install_finished();
         let mode = machine.hart.mode;
         let entry = self.entry(mode, machine.hart.pc)?;
         let budget = budget.min(i64::MAX as u64) as i64;
@@ -192,9 +254,13 @@ impl Tier for Compiled {
     }
 
     fn compile(&mut self, cache: &Cache, machine: &Machine) -> Verdict {
+        self.install_finished();
         let (mode, pc) = (machine.hart.mode, machine.hart.pc);
         if self.entry(mode, pc).is_some() {
             return Verdict::Compiled;
+        }
+        if self.is_pending(place_of(mode, pc)) {
+            return Verdict::Soon;
         }
         if self.is_covered(place_of(mode, pc)) {
             return Verdict::Later;
@@ -202,28 +268,28 @@ impl Tier for Compiled {
         if self.code_bytes > MAX_CODE_BYTES {
             self.clear();
         }
-        let region = Region::of(cache, mode, pc, self.hot);
+        let is_apart = |pc| self.entries.get(&place_of(mode, pc)).is_some_and(|code| code.steps > INLINED_STEPS);
+        let region = Region::of(cache, mode, pc, self.hot, is_apart);
         if region.parts.first().is_none_or(|part| part.block.steps == 0) || !self.is_stable(&region) {
             return Verdict::Never;
         }
-        let slots = std::ptr::from_ref::<Slots>(&self.slots).addr();
-        let emitter = Emitter::new(&mut self.compilation, &mut self.functions, &region, slots);
-        emitter.emit(self.code.module().target_config());
-        match define(self.code.module(), &mut self.compilation, &mut self.code_bytes) {
-            Ok(code) if self.code.door != Entry::NONE => self.note_region(&region, code),
-            _ => return Verdict::Never,
-        }
-        Verdict::Compiled
+        self.order(region)
     }
 
     fn drop_page(&mut self, page: PageNo) {
+        let ordered = self.pending.len();
+        self.pending.retain(|_, places| !places.iter().any(|&place| PageNo::of(place) == page));
+        let is_ordered = self.pending.len() < ordered;
+        if is_ordered || self.regions.contains_key(&page) {
+            self.covered.retain(|&place, _| PageNo::of(place) != page);
+        }
         let Some(places) = self.regions.remove(&page) else { return };
         *self.drops.entry(page).or_default() += 1;
-        self.covered.retain(|&place, _| PageNo::of(place) != page);
         places.into_iter().for_each(|place| self.forget(place));
     }
 
     fn clear(&mut self) {
+        self.pending.clear();
         if self.entries.is_empty() && self.code_bytes == 0 {
             return;
         }
@@ -233,50 +299,26 @@ impl Tier for Compiled {
         self.covered.clear();
         self.drops.clear();
         self.code_bytes = 0;
-        self.code = new_code(&self.isa);
+        self.code = new_code(&self.isa, self.workshop.compiler());
     }
-}
-
-/// The host that this process runs on, if generated code for it can be made here.
-fn host_isa() -> Option<OwnedTargetIsa> {
-    // The generated code reads words as the host has them.
-    if cfg!(target_endian = "big") {
-        return None;
-    }
-    let mut flags = settings::builder();
-    let is_checked = if cfg!(debug_assertions) { "true" } else { "false" };
-    for (flag, value) in [
-        ("opt_level", "speed"),
-        ("is_pic", "false"),
-        ("use_colocated_libcalls", "false"),
-        // Cranelift's tail calls need them.
-        ("preserve_frame_pointers", "true"),
-        ("enable_verifier", is_checked),
-    ] {
-        flags.set(flag, value).ok()?;
-    }
-    cranelift_native::builder().ok()?.finish(settings::Flags::new(flags)).ok()
 }
 
 /// A module with the door in it.
-fn new_code(isa: &OwnedTargetIsa) -> CodeMemory {
+fn new_code(isa: &OwnedTargetIsa, compiler: &mut Compiler) -> CodeMemory {
     let mut code = CodeMemory::new(JITModule::new(JITBuilder::with_isa(isa.clone(), default_libcall_names())));
-    let mut compilation = Compilation::new();
-    jit_emit::emit_door(&mut compilation, code.module().target_config());
     let mut bytes = 0;
-    if let Ok(door) = define(code.module(), &mut compilation, &mut bytes) {
+    if let Some(Ok(door)) = compiler.door().map(|door| define(code.module(), &door, &mut bytes)) {
         code.door = door;
     }
     code
 }
 
-/// Compiles the function in `compilation`.
-fn define(module: &mut JITModule, compilation: &mut Compilation, bytes: &mut usize) -> Result<Entry, ()> {
-    let id = module.declare_anonymous_function(&compilation.func.signature).map_err(drop)?;
-    let result = module.define_function(id, compilation).map_err(drop);
-    *bytes += compilation.compiled_code().map_or(0, |code| code.code_info().total_size as usize);
-    module.clear_context(compilation);
-    result?;
+/// Puts `code` where it can be run; adds its size to `bytes`.
+fn define(module: &mut JITModule, code: &Code, bytes: &mut usize) -> Result<Entry, ()> {
+    // The engine alone calls it and knows how: the module does not ask for a true signature.
+    let id = module.declare_anonymous_function(&Signature::new(CallConv::Tail)).map_err(drop)?;
+    *bytes += code.bytes.len();
+    module.define_function_bytes(id, code.alignment, &code.bytes, &[]).map_err(drop)?;
     module.finalize_definitions().map_err(drop)?;
     Ok(Entry::of(module.get_finalized_function(id)))
 }

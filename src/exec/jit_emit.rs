@@ -40,6 +40,11 @@ pub(super) const fn slot_index(pc: Addr) -> usize {
 
 const SINK: usize = SINK_INDEX;
 
+/// In a region with more steps than this, an exit stores only what its own part changed. Otherwise nearly every
+/// exit stores nearly every register, and Cranelift takes twice as long; small loops are faster without the stores
+/// at the ends of parts.
+const WRITE_THROUGH_STEPS: u32 = 250;
+
 /// Emits the code of one region.
 pub(super) struct Emitter<'a> {
     b: FunctionBuilder<'a>,
@@ -63,6 +68,8 @@ pub(super) struct Emitter<'a> {
     lookup: ir::Block,
     /// The registers that differ from the context at the place being emitted, one bit each.
     dirty: u32,
+    /// Whether parts begin with every register in the context.
+    is_written_through: bool,
 }
 
 /// The place being emitted: operation `at` of `part`.
@@ -130,7 +137,23 @@ impl<'a> Emitter<'a> {
         let sig = b.import_signature(signature());
         let blocks = region.parts.iter().map(|_| b.create_block()).collect();
         let (leave, lookup) = (b.create_block(), b.create_block());
-        Emitter { b, region, slots, regs, left, context, ram, notes, sig, blocks, leave, lookup, dirty: 0 }
+        let is_written_through = region.steps() > WRITE_THROUGH_STEPS;
+        Emitter {
+            b,
+            region,
+            slots,
+            regs,
+            left,
+            context,
+            ram,
+            notes,
+            sig,
+            blocks,
+            leave,
+            lookup,
+            dirty: 0,
+            is_written_through,
+        }
     }
 
     /// Emits everything.
@@ -140,7 +163,7 @@ impl<'a> Emitter<'a> {
         self.b.ins().jump(first, &[]);
         let dirty = dirty_at_parts(self.region);
         for (number, dirty) in dirty.into_iter().enumerate() {
-            self.dirty = dirty;
+            self.dirty = if self.is_written_through { 0 } else { dirty };
             self.part(number);
         }
         self.emit_leave();
@@ -489,6 +512,7 @@ impl<'a> Emitter<'a> {
     // Control.
 
     fn branch(&mut self, spot: Spot<'_>, op: BlockOp, condition: IntCC) -> bool {
+        self.write_through();
         let (x, y) = (self.get(op.rs1), self.get(op.rs2));
         let is_taken = self.b.ins().icmp(condition, x, y);
         let [behind, target] = spot.part.block.targets;
@@ -530,6 +554,7 @@ impl<'a> Emitter<'a> {
         self.continue_if(is_aligned, spot);
         let link = self.word(spot.part.block.targets[0]);
         self.set(op.rd, link);
+        self.write_through();
         let mut switch = Switch::new();
         for &guess in &spot.part.guesses {
             switch.set_entry(self.region.parts[guess].block.pc.into(), self.blocks[guess]);
@@ -543,6 +568,7 @@ impl<'a> Emitter<'a> {
 
     /// Continues at `pc`.
     fn go(&mut self, pc: Addr) {
+        self.write_through();
         match self.region.part_at(pc) {
             Some(part) => {
                 let block = self.blocks[part];
@@ -591,6 +617,14 @@ impl<'a> Emitter<'a> {
         self.save();
         let reason = self.word(reason);
         self.b.ins().jump(self.leave, &[pc.into(), left.into(), reason.into()]);
+    }
+
+    /// At the end of a part of a large region: stores what changed in it, so that the exits of the next one need not.
+    fn write_through(&mut self) {
+        if self.is_written_through {
+            self.save();
+            self.dirty = 0;
+        }
     }
 
     /// Stores the registers that may have changed.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use super::block_code::{Block, BlockOp, Cache, Code};
 use crate::isa::Reg;
 use crate::map::{Addr, Mode};
+use crate::mem::PageNo;
 
 /// Blocks that are compiled into one function; control enters at the first.
 pub(super) struct Region {
@@ -28,13 +29,16 @@ const RARE: u32 = 8;
 const MAX_GUESSES: usize = 24;
 
 impl Region {
-    /// The region of the hot block at `pc`.
-    pub fn of(cache: &Cache, mode: Mode, pc: Addr, hot: u32) -> Region {
+    /// The region of the hot block at `pc`, up to the places that `is_apart`.
+    pub fn of(cache: &Cache, mode: Mode, pc: Addr, hot: u32, is_apart: impl Fn(Addr) -> bool) -> Region {
         let mut region = Region { mode, parts: Vec::new(), index: HashMap::new() };
         let mut found = VecDeque::from([pc]);
         let mut steps = 0;
         while let Some(pc) = found.pop_front() {
             let Some(block) = cache.known(mode, pc) else { continue };
+            if is_apart(pc) && !region.parts.is_empty() {
+                continue;
+            }
             let is_rare = block.heat.get() < hot / RARE && !region.parts.is_empty();
             if is_rare || region.index.contains_key(&pc) || steps + block.steps > MAX_STEPS {
                 continue;
@@ -49,6 +53,16 @@ impl Region {
         region.guess_returns();
         region.guess_jumps(cache);
         region
+    }
+
+    /// The pages that its instructions are on, some more than once. A block is on one page.
+    pub fn pages(&self) -> impl Iterator<Item = PageNo> {
+        self.parts.iter().map(|part| PageNo::of(part.block.pc))
+    }
+
+    /// The steps in all parts.
+    pub fn steps(&self) -> u32 {
+        self.parts.iter().map(|part| part.block.steps).sum()
     }
 
     /// The part at `pc`.

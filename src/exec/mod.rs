@@ -21,9 +21,13 @@ mod jit_access;
 #[cfg(feature = "jit")]
 mod jit_call;
 #[cfg(feature = "jit")]
+mod jit_compile;
+#[cfg(feature = "jit")]
 mod jit_emit;
 #[cfg(feature = "jit")]
 mod jit_region;
+#[cfg(feature = "jit")]
+mod jit_worker;
 pub mod ops;
 pub mod probe;
 mod step;

@@ -10,6 +10,7 @@ use lockstep_harness::report::Report;
 use lockstep_harness::suites::manifest;
 
 use crate::error::Error;
+use crate::files::write_whole;
 
 /// The arguments of `lockstep conformance`.
 #[derive(clap::Args)]
@@ -88,7 +89,7 @@ fn write_reports(report: &Report, out: &Path) -> Result<(), Error> {
         ("junit.xml", report.junit()),
         ("index.html", report.html()),
     ];
-    files.iter().try_for_each(|(name, text)| fs::write(out.join(name), text)).map_err(failed)
+    files.iter().try_for_each(|(name, text)| write_whole(&out.join(name), text.as_bytes())).map_err(failed)
 }
 
 fn json(report: &Report) -> Result<String, Error> {

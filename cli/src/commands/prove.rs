@@ -1,6 +1,5 @@
 //! `lockstep prove`: runs a program and makes a receipt of the run.
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +16,7 @@ use lockstep_prove::verifier::hex;
 
 use super::inspect;
 use crate::error::Error;
+use crate::files::write_whole;
 use crate::host::{GuestArgs, GuestHost};
 use crate::program::ProgramArgs;
 
@@ -72,7 +72,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let receipt = prove(&segment).map_err(unproved)?;
     let phases = progress.stop();
     let bytes = receipt.to_bytes();
-    fs::write(&args.output, &bytes)
+    write_whole(&args.output, &bytes)
         .map_err(|error| Error::infrastructure(format!("{}: {error}", args.output.display())))?;
     println!("{}", hex(&receipt.claim.image_id()));
     eprintln!("proved: {}; {} bytes", inspect::summary(&receipt.claim), bytes.len());

@@ -1,10 +1,10 @@
 //! `lockstep run`: a program with this process's standard streams.
 
 use std::path::{Path, PathBuf};
+use std::process;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use std::{fs, process};
 
 use lockstep::ecall::{Halt, Host, MAX_CALL_CYCLES};
 use lockstep::exec::{AnyEngine, Engine, EngineKind, Exit, Until};
@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::fault::FaultReport;
+use crate::files::write_whole;
 use crate::host::{GuestArgs, GuestHost, ProcessHost};
 use crate::program::{Program, ProgramArgs};
 
@@ -336,13 +337,8 @@ fn stats(outcome: &Outcome) -> String {
     )
 }
 
-/// Writes the journal beside `path` first, so that a full disk leaves no half journal under its name.
 fn save_journal(path: &Path, journal: &[u8]) -> Result<(), Error> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let result = fs::write(&partial, journal).and_then(|()| fs::rename(&partial, path));
-    result.map_err(|error| Error::infrastructure(format!("--journal {}: {error}", path.display())))
+    write_whole(path, journal).map_err(|error| Error::infrastructure(format!("--journal {}: {error}", path.display())))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -14,6 +14,7 @@ use lockstep_harness::lockstep::{self as compare, Agreement, BLOCK_STEPS, CONTEX
 use lockstep_harness::machines::{self, LOGGED, STEPPABLE, Unavailable, emulator::Emulator, log::Log};
 
 use crate::error::Error;
+use crate::files::write_whole;
 use crate::host::GuestArgs;
 use crate::program::ProgramArgs;
 
@@ -201,9 +202,8 @@ fn diff(args: &Args, name: &str, machine: Machine, host: &mut dyn Host) -> Resul
     };
     match &args.output {
         None => print!("{text}"),
-        Some(path) => {
-            std::fs::write(path, text).map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?
-        }
+        Some(path) => write_whole(path, text.as_bytes())
+            .map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?,
     }
     Ok(code)
 }

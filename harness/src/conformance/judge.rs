@@ -141,7 +141,8 @@ fn wrong_output(test: &Test, host: &TestHost) -> Option<String> {
 /// Standard input from the test, standard output kept.
 pub struct TestHost {
     stdin: std::collections::VecDeque<u8>,
-    stdout: Vec<u8>,
+    /// What the program wrote to standard output.
+    pub stdout: Vec<u8>,
 }
 
 impl TestHost {

@@ -102,6 +102,11 @@ impl Guest {
         Ok((machine, host))
     }
 
+    /// Where the program is done, if it does not say so itself.
+    pub fn end(&self) -> Option<Addr> {
+        self.program.is_bare.then_some(COREMARK_END)
+    }
+
     /// Does the work, once a scale.
     ///
     /// # Errors
@@ -132,8 +137,8 @@ impl Guest {
 
     fn work(&self, kind: EngineKind, scale: u32) -> Result<(Work, f64), Error> {
         let (mut machine, mut host) = self.machine(scale)?;
-        let end = BTreeSet::from([COREMARK_END]);
-        let until = if self.program.is_bare { Until { breakpoints: Some(&end), ..Until::END } } else { Until::END };
+        let end: BTreeSet<Addr> = self.end().into_iter().collect();
+        let until = Until { breakpoints: Some(&end).filter(|end| !end.is_empty()), ..Until::END };
         let mut engine = AnyEngine::new(kind);
         let start = Instant::now();
         let exit = engine.run(&mut machine, &mut host, until, &mut ());

@@ -1,5 +1,6 @@
 //! `lockstep bench`: the same programs on native code, on other simulators and on every engine of ours, in turns.
 
+mod cold;
 mod guest;
 mod host_instructions;
 mod processes;
@@ -7,7 +8,6 @@ mod programs;
 mod references;
 mod table;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +17,7 @@ use serde::Serialize;
 use self::guest::Guest;
 use self::programs::{PROGRAMS, Program};
 use crate::error::Error;
+use crate::files::write_whole;
 
 /// The arguments of `lockstep bench`.
 #[derive(clap::Args)]
@@ -38,6 +39,10 @@ pub struct Args {
     #[arg(long)]
     host_instructions: bool,
 
+    /// Only look how long after a cold start the compiling engine has made up for its compilation
+    #[arg(long, conflicts_with_all = ["host_instructions", "json"])]
+    cold: bool,
+
     /// Write the measurements to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -47,6 +52,7 @@ const EXAMPLES: &str = "\
 Examples:
   make bench                        build the programs and measure
   lockstep bench --only sha --rounds 5 --json bench.json
+  lockstep bench --cold             when compiling has paid
 
 Figures are million guest instructions a second: of user CPU time of a whole process, start and compilation
 included, for native code (counted in guest instructions too), qemu and our engines; of wall time of the run
@@ -121,6 +127,9 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     if programs.is_empty() {
         return Err(Error::usage(format!("--only {}: no program has that in its name", args.only)));
     }
+    if args.cold {
+        return cold_starts(&args, &programs);
+    }
     let mut rows = Vec::new();
     table::print_head();
     for (number, program) in programs.iter().enumerate() {
@@ -132,7 +141,16 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     table::print_medians(&rows);
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&rows).map_err(Error::infrastructure)?;
-        fs::write(path, text).map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?;
+        write_whole(path, text.as_bytes())
+            .map_err(|error| Error::infrastructure(format!("{}: {error}", path.display())))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cold_starts(args: &Args, programs: &[&'static Program]) -> Result<ExitCode, Error> {
+    cold::print_head();
+    for program in programs {
+        cold::print(&Guest::load(&args.programs, program)?, args.rounds)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -159,10 +177,7 @@ fn measure(args: &Args, program: &'static Program) -> Result<Vec<Row>, Error> {
 fn new_row(args: &Args, guest: &Guest, column: Column) -> Result<Row, Error> {
     let scale = guest.program.scale(column);
     let instructions = guest.run(scale)?.instructions;
-    let host_instructions = match column {
-        Column::Ours(kind) if args.host_instructions => host_instructions::count(guest, kind)?,
-        _ => None,
-    };
+    let host_instructions = if args.host_instructions { host_instructions::count(guest, column)? } else { None };
     let row = Row {
         program: guest.program.name,
         engine: column.name(),

@@ -31,7 +31,11 @@ pub fn seconds(guest: &Guest, column: Column, scale: u32) -> Result<Result<f64, 
     Ok(Ok(seconds))
 }
 
-fn command(guest: &Guest, column: Column, scale: u32) -> Result<Option<Command>, Error> {
+/// The process that runs the program; `None` if its simulator is not installed.
+///
+/// # Errors
+/// This command cannot find itself.
+pub fn command(guest: &Guest, column: Column, scale: u32) -> Result<Option<Command>, Error> {
     let (elf, scale) = (guest.elf.display().to_string(), scale.to_string());
     let command = match column {
         Column::Native => quiet(&guest.native, &[&scale]),

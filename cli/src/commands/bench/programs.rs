@@ -10,7 +10,7 @@ pub struct Program {
     /// The name of its files.
     pub name: &'static str,
     /// The scale that keeps the fastest engines busy for some tenths of a second.
-    full: u32,
+    pub full: u32,
     /// Two scales for counting host instructions under valgrind: what both share, start and compilation, cancels.
     pub probe: Option<[u32; 2]>,
     /// Whether it is a program for bare machines: see [`super::guest`].
