@@ -343,18 +343,30 @@ fn rounds(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Fai
     Ok(begin.elapsed().as_secs_f64())
 }
 
-/// Milliseconds of a reverse-stepi at random places of a run of 1e9 instructions: median and 99th percentile.
+/// Milliseconds of a reverse-stepi at random places of a run of 1e9 instructions: median and 99th percentile. Each step
+/// back and the same step forward have to be the identity.
 fn reverse_steps(guest: &Guest) -> Result<(f64, f64), Failure> {
     let mut client = Client::start(Kind::Lockstep, guest)?;
     monitor(&mut client, "goto 1000000000")?;
     let (mut times, mut random) = (Vec::new(), 88_172_645_463_325_252);
     for _ in 0..200 {
         monitor(&mut client, &format!("goto {}", next_random(&mut random) % 1_000_000_000))?;
+        let before = state(&mut client, guest)?;
         let begin = Instant::now();
         client.ask("bs")?;
         times.push(begin.elapsed().as_secs_f64() * 1e3);
+        client.ask("vCont;s")?;
+        let after = state(&mut client, guest)?;
+        if after != before {
+            return Err(format!("back and forth again is elsewhere: {before:?} and {after:?}").into());
+        }
     }
     Ok((percentile(&mut times, 50), percentile(&mut times, 99)))
+}
+
+/// All registers, the clocks among them, and the only word that the guest changes.
+fn state(client: &mut Client, guest: &Guest) -> Result<[Vec<u8>; 2], Failure> {
+    Ok([client.ask("g")?, client.ask(&format!("m{:x},4", guest.hot))?])
 }
 
 /// Seconds of a search back to the beginning for a breakpoint behind the loop.
