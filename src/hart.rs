@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::isa::Reg;
-use crate::map::{self, Addr, Mode, RegisterCell, SINK_INDEX};
+use crate::map::{self, Addr, Mode, RegisterCell, SINK_INDEX, WORD_BYTES};
 use crate::mem::{Memory, Page, PageNo};
 
 /// The registers of one mode: x0 to x31, and behind them the sink of x0 (MAP-7).
@@ -166,15 +166,29 @@ impl Machine {
 
     /// Fills `bytes` from `addr` on, wrapping at the end of the address space.
     pub fn read_bytes(&self, addr: Addr, bytes: &mut [u8]) {
-        for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = self.byte(addr.wrapping_add(i as u32));
+        let (head, rest) = bytes.split_at_mut(bytes.len().min(bytes_to_word(addr)));
+        let (words, tail) = rest.as_chunks_mut();
+        let behind_head = addr.wrapping_add(head.len() as u32);
+        let behind_words = behind_head.wrapping_add(WORD_BYTES * words.len() as u32);
+        for (i, word) in words.iter_mut().enumerate() {
+            *word = self.word(behind_head.wrapping_add(WORD_BYTES * i as u32)).to_le_bytes();
+        }
+        for (start, part) in [(addr, head), (behind_words, tail)] {
+            part.iter_mut().enumerate().for_each(|(i, byte)| *byte = self.byte(start.wrapping_add(i as u32)));
         }
     }
 
     /// Stores `bytes` from `addr` on, wrapping at the end of the address space.
     pub fn write_bytes(&mut self, addr: Addr, bytes: &[u8]) {
-        for (i, byte) in bytes.iter().enumerate() {
-            self.set_byte(addr.wrapping_add(i as u32), *byte);
+        let (head, rest) = bytes.split_at(bytes.len().min(bytes_to_word(addr)));
+        let (words, tail) = rest.as_chunks();
+        let behind_head = addr.wrapping_add(head.len() as u32);
+        let behind_words = behind_head.wrapping_add(WORD_BYTES * words.len() as u32);
+        for (i, word) in words.iter().enumerate() {
+            self.set_word(behind_head.wrapping_add(WORD_BYTES * i as u32), u32::from_le_bytes(*word));
+        }
+        for (start, part) in [(addr, head), (behind_words, tail)] {
+            part.iter().enumerate().for_each(|(i, byte)| self.set_byte(start.wrapping_add(i as u32), *byte));
         }
     }
 
@@ -210,6 +224,11 @@ impl Machine {
         }
         hash.finalize().into()
     }
+}
+
+/// How many bytes come before the first word that begins at `addr` or behind it.
+fn bytes_to_word(addr: Addr) -> usize {
+    (addr.wrapping_neg() % WORD_BYTES) as usize
 }
 
 /// The address of each register cell of `mode`, with the cell.

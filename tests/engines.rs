@@ -392,13 +392,15 @@ impl Stops {
         let order = machine.hart.instructions + 1 + u64::from(random.below(longest));
         let near = |random: &mut Random| machine.hart.pc.wrapping_add(4 * random.below(24)).wrapping_sub(32);
         let breakpoints = random.one_in(3).then(|| (0..random.below(4)).map(|_| near(random)).collect());
-        let watch = random.one_in(4).then(|| WatchRange {
-            first: DATA + random.below(64),
-            last: DATA + 64 + random.below(100),
-            on_read: random.one_in(3),
-            on_write: true,
-        });
-        Stops { order, breakpoints, watch: watch.into_iter().collect() }
+        // One range, or so many that engines join some of them.
+        let count = if random.one_in(4) { random.pick(&[1, 1, 2, 3, 7]) } else { 0 };
+        let range = |random: &mut Random| {
+            let first = DATA + random.below(100);
+            let last = first + random.below(64);
+            let kind = random.below(3);
+            WatchRange { first, last, on_read: kind != 0, on_write: kind != 1 }
+        };
+        Stops { order, breakpoints, watch: (0..count).map(|_| range(random)).collect() }
     }
 
     fn until(&self) -> Until<'_> {
@@ -459,6 +461,55 @@ fn stores_to_code_are_seen_at_the_next_fetch() {
         engine.run(&mut machine, &mut Echo, Until::order(5 * u64::from(rounds)), &mut ());
         // The first round adds 2, the second 1, and so on.
         assert_eq!(machine.hart.x(Reg::A0), 3 * rounds / 2, "{}", engine.kind().name());
+    }
+}
+
+/// A loop that walks through memory, over and over, stops at each watched access and at no other, compiled or not.
+#[test]
+fn every_watched_access_stops() {
+    const START: u32 = 0x0003_0000;
+    let accesses = [insn(Op::Sh, 0, 10, 11, 2), insn(Op::Lhu, 13, 10, 0, 2)];
+    for (access, seed) in accesses.into_iter().flat_map(|access| (0..20).map(move |seed| (access, seed))) {
+        let code = [
+            access,
+            insn(Op::Addi, 10, 10, 0, 4),
+            insn(Op::Bltu, 0, 10, 12, -8),
+            insn(Op::Addi, 10, 14, 0, 0),
+            insn(Op::Jal, 0, 0, 0, -16),
+        ];
+        let mut mem = Memory::new();
+        for (i, word) in code.into_iter().enumerate() {
+            mem.set_word(0x0002_0000 + 4 * i as u32, word);
+        }
+        mem.set_word(map::SUSPEND_PC, 0x0002_0000);
+        for (reg, value) in [(10, START), (12, START + 4096), (14, START)] {
+            mem.set_word(map::USER_REGS + 4 * reg, value);
+        }
+        let mut random = Random::new(seed);
+        let count = 1 + random.below(7);
+        let range = |_| {
+            let first = START + random.below(4100);
+            WatchRange { first, last: first + random.below(6), on_read: access == accesses[1], on_write: true }
+        };
+        let watch: Vec<WatchRange> = (0..count).map(range).collect();
+        // Without a watch for a while, so that there is compiled code.
+        let until = Until { watch: &watch, ..Until::order(200_000) };
+        let exits = |engine: &mut AnyEngine, machine: &mut Machine| {
+            engine.run(machine, &mut Echo, Until::order(100_000), &mut ());
+            let mut exits = Vec::new();
+            loop {
+                let exit = engine.run(machine, &mut Echo, until, &mut ());
+                exits.push((exit, machine.hart.instructions));
+                if exit == Exit::Order {
+                    return exits;
+                }
+            }
+        };
+        let machine = || Machine::from_image(mem.clone()).unwrap();
+        let want = exits(&mut AnyEngine::new(EngineKind::Step), &mut machine());
+        for mut engine in engines() {
+            assert_eq!(exits(&mut engine, &mut machine()), want, "{}: {watch:x?}", engine.kind().name());
+        }
     }
 }
 

@@ -229,6 +229,52 @@ fn errors_say_what_was_wrong() {
     assert_eq!(String::from_utf8_lossy(&reply), "E.0x00000010 is in the invalid region below 0x00010000 (MAP-1)");
 }
 
+/// A breakpoint under pc stops: who means to go on takes it away for a step, as gdb and lldb do.
+#[test]
+fn a_breakpoint_under_pc_stops_at_once() {
+    let (mut session, client) = session();
+    let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
+    assert_eq!(next(b"Z1,20004,4"), b"OK");
+    for _ in 0..2 {
+        assert_eq!(next(b"vCont;c"), stopped("thread:01;hwbreak:;", 0x2_0004));
+    }
+    assert_eq!(next(b"vCont;s"), stopped("thread:01;", 0x2_0008));
+    assert_eq!(next(b"vCont;c"), stopped("thread:01;hwbreak:;", 0x2_0004));
+}
+
+/// vCont;r, which lldb 14 and gdb 13 do not send on RISC-V: steps until pc is outside, or at a breakpoint.
+#[test]
+fn a_range_step_ends_outside_or_at_a_breakpoint() {
+    let (mut session, client) = session();
+    let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
+    assert_eq!(next(b"vCont;r20000,20008"), stopped("thread:01;", 0x2_0008));
+    assert_eq!(next(b"vCont;r20008,2000c"), stopped("thread:01;", 0x2_0000));
+    assert_eq!(next(b"Z0,20004,4"), b"OK");
+    assert_eq!(next(b"vCont;r20000,2000c"), stopped("thread:01;swbreak:;", 0x2_0004));
+}
+
+/// The commands of a breakpoint are done each time the program is there, however its run is cut into slices.
+#[test]
+fn a_command_is_done_once_each_time() {
+    for slice in 1..8 {
+        let (mut session, client) = session();
+        // Function 0, channel 0, printf "x" without arguments, end.
+        let set = packet(b"Z0,20004,4;cmds:0,Xb,2200220034000002780027");
+        assert_eq!(bodies(&exchange(&mut session, client, &set)), [b"OK"]);
+        session.receive(client, &packet(b"vCont;c"));
+        let mut said = Vec::new();
+        for _ in 0..99 {
+            assert!(session.is_running(), "{:?}", session.inferior().last_stop);
+            session.run(slice);
+            said.extend(bodies(&session.outbox(client)));
+        }
+        let count = said.iter().filter(|body| **body == b"O78").count() as u64;
+        // A round of the program is three steps, the second at the breakpoint.
+        let due = (session.inferior().timeline.now() + 1) / 3;
+        assert!(count == due || count == due + 1, "{count} of {due} in slices of {slice}");
+    }
+}
+
 /// A program that does nothing but ECALL 64, on a kernel of these words.
 fn session_with_kernel(kernel: &[u32]) -> (Session, ClientId) {
     let mut machine = Machine { hart: Hart::new(0x2_0000, Mode::User), mem: Memory::new() };

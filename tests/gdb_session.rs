@@ -109,6 +109,7 @@ fn lldb_debugs_too() {
         "breakpoint delete -f".to_owned(),
         "watchpoint set variable counter".to_owned(),
         "continue".to_owned(),
+        "memory region 0".to_owned(),
         "memory read --size 4 --count 3 --format x `(unsigned)&table`".to_owned(),
         "detach".to_owned(),
     ];
@@ -128,6 +129,7 @@ fn lldb_debugs_too() {
         "old value: 0",
         "new value: 55",
         "stop reason = watchpoint 1",
+        "[0x0000000000000000-0x0000000000010000) ---",
         "0x00000000 0x00000003 0x00000006",
         "Process 1 detached",
     ] {

@@ -6,12 +6,15 @@ use gdb::{check_text, debuggee, differences, serve};
 
 const SUITE: &str = include_str!("gdb/suite.txt");
 
+/// The rows of the table of features that no other test drives.
+const TABLE: &str = include_str!("gdb/table.txt");
+
 /// What the first line of a section begins with.
 const SECTION: &str = "\n== ";
 
-#[test]
-fn every_behaviour() {
-    let mut parts = SUITE.split(SECTION);
+/// Every section of `text` is a session of its own, behind the lines at the beginning.
+fn check_sections(text: &str) {
+    let mut parts = text.split(SECTION);
     let beginning = parts.next().expect("there is a text before the first section");
     let elf = debuggee(0);
     let mut wrong = String::new();
@@ -21,6 +24,16 @@ fn every_behaviour() {
         wrong += &differences(name, &format!("{beginning}\n{steps}"), addr, &elf);
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_behaviour() {
+    check_sections(SUITE);
+}
+
+#[test]
+fn every_row_of_the_table() {
+    check_sections(TABLE);
 }
 
 /// The interrupt needs a program that does not end, and the EBREAK one that has it.
@@ -59,4 +72,23 @@ $2 = 1
 #[test]
 fn the_suite_has_all_its_sections() {
     assert!(SUITE.matches(SECTION).count() >= 27);
+}
+
+/// docs/gdb.md says what drives each feature; all of it exists.
+#[test]
+fn the_guide_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("the file is readable");
+    let guide = read("docs/gdb.md");
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | `"));
+    let mut count = 0;
+    for (file, name) in rows.filter_map(|(_, test)| test.split_once("`: ")) {
+        let exists = match file.ends_with(".rs") {
+            true => read(&format!("tests/{file}")).contains(&format!("fn {name}()")),
+            false => read(&format!("tests/gdb/{file}")).contains(&format!("{SECTION}{name}\n")),
+        };
+        assert!(exists, "{file} has no {name}");
+        count += 1;
+    }
+    assert!(count >= 25, "only {count} rows");
 }

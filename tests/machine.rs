@@ -196,6 +196,32 @@ fn registers_are_memory() {
     assert_eq!(machine.word(map::MACHINE_REGS + 4 * 11), 0x1234_5678);
 }
 
+/// MAP-6, MEM-1: many bytes are read and written as one is, at any alignment, in the registers and around the end.
+#[test]
+fn many_bytes_are_as_single_ones() {
+    for start in [0x0002_0000, map::MACHINE_REGS - 9, 0xFFFF_FFF7_u32] {
+        for (offset, length) in (0..5).flat_map(|offset| (0..40).map(move |length| (offset, length))) {
+            let addr = start.wrapping_add(offset);
+            let data: Vec<u8> = (0..length).map(|i| (37 * i + offset + 1) as u8).collect();
+            let mut machines = [start_of_bytes(), start_of_bytes()];
+            machines[0].write_bytes(addr, &data);
+            (0..).zip(&data).for_each(|(i, byte)| machines[1].set_byte(addr.wrapping_add(i), *byte));
+            assert_eq!(machines[0].digest(), machines[1].digest(), "{length} bytes at {addr:#x}");
+            let mut read = vec![0; data.len()];
+            machines[0].read_bytes(addr, &mut read);
+            let singly: Vec<u8> = (0..length).map(|i| machines[0].byte(addr.wrapping_add(i))).collect();
+            assert_eq!(read, singly, "{length} bytes at {addr:#x}");
+        }
+    }
+}
+
+/// A machine whose memory is not all zeros.
+fn start_of_bytes() -> Machine {
+    let mut machine = start(Mode::Machine, &[EBREAK; 64]);
+    (0..31).for_each(|i| machine.set_word(map::MACHINE_REGS + 4 * i, 0x0101_0101 * i));
+    machine
+}
+
 /// MAP-9, MODE-1: a run starts at the suspend pc in the suspend mode, with the registers of the image.
 #[test]
 fn a_run_starts_from_the_suspend_words() {

@@ -218,3 +218,72 @@ fn cycles_are_those_of_a_run() {
     // COST-2: the last step, terminate, takes two cycles.
     assert_eq!((before_exit.0 + 2, before_exit.1, before_exit.2), of_run);
 }
+
+/// Rust's types are shown as rust-gdb shows them, if the toolchain that is installed knows how.
+#[test]
+fn a_program_in_rust_has_its_printers() {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc builds this").stdout;
+    let folder = Path::new(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib/etc");
+    let said = session(&log_builder(), &["--input", "/dev/null"], &["info pretty-printer"]);
+    assert_eq!(said.contains("StdVec"), folder.join("gdb_lookup.py").is_file(), "{said}");
+}
+
+/// What the two extensions ask of a launch.json: their documentation names these properties as required.
+fn check_launch(folder: &Path) -> String {
+    let text = std::fs::read_to_string(folder.join(".vscode/launch.json")).expect("launch.json was written");
+    let launch: serde_json::Value = serde_json::from_str(&text).expect("launch.json is JSON");
+    assert_eq!(launch["version"], "0.2.0");
+    let configurations = launch["configurations"].as_array().expect("configurations are a list");
+    let of_type = |name: &str| configurations.iter().find(|one| one["type"] == name).expect("both have one");
+    for one in configurations {
+        assert!(one["name"].is_string() && one["request"] == "launch", "{one}");
+    }
+    let (gdb, lldb) = (of_type("cppdbg"), of_type("lldb"));
+    for property in ["program", "MIMode", "miDebuggerPath", "miDebuggerServerAddress", "cwd"] {
+        assert!(gdb[property].is_string(), "{property}: {gdb}");
+    }
+    let commands = |name: &str| {
+        let list = lldb[name].as_array().unwrap_or_else(|| panic!("{name}: {lldb}"));
+        list.iter().map(|command| command.as_str().expect("a command is text").to_owned()).collect::<Vec<_>>()
+    };
+    let program = gdb["program"].as_str().expect("a path").to_owned();
+    assert_eq!(commands("targetCreateCommands"), [format!("target create \"{program}\"")]);
+    assert_eq!(
+        commands("processCreateCommands"),
+        [format!("gdb-remote {}", gdb["miDebuggerServerAddress"].as_str().expect("an address"))]
+    );
+    program
+}
+
+/// A debugger cannot read an R0BF file: the program in it is written where the editor finds it.
+#[test]
+fn an_editor_debugs_the_program_of_an_r0bf_file() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("vscode-{}", std::process::id()));
+    let init = |file: &Path| {
+        let mut lockstep = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        lockstep.arg("init-vscode").arg(file).arg("--force").arg("--folder").arg(&folder);
+        assert!(lockstep.status().expect("the command runs").success());
+        check_launch(&folder)
+    };
+    let program = std::fs::read(init(&log_builder())).expect("the program was written");
+    // An ELF file of 32 bits for RISC-V (machine 243).
+    assert_eq!((&program[..5], program[18]), (&b"\x7fELF\x01"[..], 243));
+    assert_eq!(init(Path::new("/not/built/yet.elf")), "/not/built/yet.elf");
+}
+
+/// Bad arguments are sentences, and nothing is served.
+#[test]
+fn a_busy_port_and_no_history_are_refused() {
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = busy.local_addr().expect("the socket has an address").to_string();
+    let refused = |args: &[&str]| {
+        let mut lockstep = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        let output = lockstep.arg("gdb").arg(log_builder()).args(args).output().expect("the command runs");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = refused(&["--listen", &address]);
+    assert!(said.contains(&address) && said.contains("choose another port"), "{said}");
+    let said = refused(&["--history-budget", "0"]);
+    assert!(said.contains("--history-budget") && said.contains("1.."), "{said}");
+}

@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,8 @@ fn build_guest() -> Result<Guest, Failure> {
 struct Client {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Where the system puts what arrives: made once, so that the client does not measure itself.
+    buffer: Vec<u8>,
     server: Child,
 }
 
@@ -96,7 +99,7 @@ impl Client {
             }
         };
         let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let mut client = Client { stream: connect(&address)?, received: Vec::new(), server };
+        let mut client = Client { stream: connect(&address)?, received: Vec::new(), buffer: vec![0; 1 << 18], server };
         client.stream.set_nodelay(true)?;
         client.ask("qSupported:swbreak+;hwbreak+")?;
         client.ask("QStartNoAckMode")?;
@@ -119,23 +122,21 @@ impl Client {
 
     /// The body of the next packet that is no console output.
     fn hear(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut seen = 0;
         loop {
-            let begin = self.received.iter().position(|byte| *byte == b'$');
-            let end = begin
-                .and_then(|begin| self.received[begin..].iter().position(|byte| *byte == b'#').map(|len| begin + len));
-            if let (Some(begin), Some(end)) = (begin, end)
-                && self.received.len() >= end + 3
-            {
+            let end = self.received[seen..].iter().position(|byte| *byte == b'#').map(|at| seen + at);
+            if let Some(end) = end.filter(|end| self.received.len() >= end + 3) {
+                let begin = self.received[..end].iter().position(|byte| *byte == b'$').ok_or("a packet without $")?;
                 let body = self.received[begin + 1..end].to_vec();
                 self.received.drain(..end + 3);
                 return Ok(body);
             }
-            let mut buffer = vec![0; 1 << 18];
-            let count = self.stream.read(&mut buffer)?;
+            seen = end.unwrap_or(self.received.len());
+            let count = self.stream.read(&mut self.buffer)?;
             if count == 0 {
                 return Err("the server hung up".into());
             }
-            self.received.extend_from_slice(&buffer[..count]);
+            self.received.extend_from_slice(&self.buffer[..count]);
         }
     }
 }
@@ -176,14 +177,23 @@ fn measure(kind: Kind, guest: &Guest) -> Result<Vec<Figure>, Failure> {
     let mut figures = Vec::new();
     let mut add = |name, unit, value| figures.push(Figure { name, unit, value });
     add("stepi", "/s", Some(steps(kind, guest)?));
+    let (write, read) = random_bytes(kind, guest)?;
     add("read 16 MiB", "MB/s", Some(reads(kind, guest)?));
+    add("... of random bytes", "MB/s", Some(read));
+    add("write 16 MiB of random bytes", "MB/s", Some(write));
     add("breakpoint cycle (z, s, Z, c)", "/s", Some(breakpoint_cycles(kind, guest)?));
     add("false conditional hits", "/s", Some(false_hits(kind, guest)?));
     add("Ctrl-C, median", "ms", Some(interrupts(kind, guest)?));
-    let plain = rounds(kind, guest, None)?;
+    let plain = rounds(kind, guest, &[])?;
+    let (same, other) = (guest.same_page, guest.other_page);
     add("run of 100 M instructions", "s", Some(plain));
-    add("... watching another page", "x", Some(rounds(kind, guest, Some(guest.other_page))? / plain));
-    add("... watching the hot page", "x", Some(rounds(kind, guest, Some(guest.same_page))? / plain));
+    add("... watching another page", "x", Some(rounds(kind, guest, &[(WRITES, other)])? / plain));
+    add("... watching the hot page", "x", Some(rounds(kind, guest, &[(WRITES, same)])? / plain));
+    // The hot word lies between those that are watched.
+    let around = [(WRITES, guest.hot - 4), (WRITES, same), (WRITES, other)];
+    add("... watching before, in and behind the hot page", "x", Some(rounds(kind, guest, &around)? / plain));
+    add("... watching loads from another page", "x", Some(rounds(kind, guest, &[(LOADS, other)])? / plain));
+    add("... watching loads from the hot page", "x", Some(rounds(kind, guest, &[(LOADS, same)])? / plain));
     // What QEMU's server cannot do.
     let is_ours = kind == Kind::Lockstep;
     let (median, p99) = is_ours.then(|| reverse_steps(guest)).transpose()?.unzip();
@@ -204,15 +214,49 @@ fn steps(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
 }
 
 fn reads(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
-    let mut client = Client::start(kind, guest)?;
-    // QEMU takes packets of 4 KiB.
-    let size = if kind == Kind::Qemu { 0x7fc } else { 0x1_0000 };
-    let (begin, mut at) = (Instant::now(), 0);
-    while at < 16 << 20 {
-        client.ask(&format!("m{:x},{size:x}", 0x8000_0000_u32 + at))?;
-        at += size;
+    read_all(&mut Client::start(kind, guest)?, kind)
+}
+
+/// What is read and written: as much as this, from here on.
+const AREA: Range<u32> = 0x8000_0000..0x8100_0000;
+
+/// The bytes of one packet: QEMU takes packets of 4 KiB.
+const fn packet_bytes(kind: Kind) -> usize {
+    if matches!(kind, Kind::Qemu) { 0x7e0 } else { 0x1_0000 }
+}
+
+fn megabytes_per_second(begin: Instant) -> f64 {
+    f64::from(AREA.end - AREA.start) / 1e6 / begin.elapsed().as_secs_f64()
+}
+
+fn read_all(client: &mut Client, kind: Kind) -> Result<f64, Failure> {
+    let size = packet_bytes(kind);
+    let begin = Instant::now();
+    for addr in AREA.step_by(size) {
+        client.ask(&format!("m{addr:x},{size:x}"))?;
     }
-    Ok(f64::from(16 << 20) / 1e6 / begin.elapsed().as_secs_f64())
+    Ok(megabytes_per_second(begin))
+}
+
+/// Megabytes a second of writing random bytes, and of reading them: nothing in them repeats.
+fn random_bytes(kind: Kind, guest: &Guest) -> Result<(f64, f64), Failure> {
+    let mut client = Client::start(kind, guest)?;
+    let size = packet_bytes(kind);
+    let mut random = 88_172_645_463_325_252;
+    let digits: String = (0..size / 8).map(|_| format!("{:016x}", next_random(&mut random))).collect();
+    let begin = Instant::now();
+    for addr in AREA.step_by(size) {
+        client.ask(&format!("M{addr:x},{size:x}:{digits}"))?;
+    }
+    Ok((megabytes_per_second(begin), read_all(&mut client, kind)?))
+}
+
+/// A step of xorshift64.
+fn next_random(random: &mut u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    *random
 }
 
 fn breakpoint_cycles(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
@@ -282,34 +326,47 @@ fn interrupts(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
     Ok(percentile(&mut times, 50))
 }
 
-/// Seconds for the 20 million rounds, with a watchpoint that is never hit.
-fn rounds(kind: Kind, guest: &Guest, watched: Option<u32>) -> Result<f64, Failure> {
+/// The packets of watchpoints for stores and for loads.
+const WRITES: &str = "Z2";
+const LOADS: &str = "Z3";
+
+/// Seconds for the 20 million rounds, with watchpoints that are never hit.
+fn rounds(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
     let mut client = Client::start(kind, guest)?;
     assert_ne!(guest.hot, guest.same_page);
     client.ask(&format!("Z0,{:x},4", guest.bnez + 4))?;
-    if let Some(addr) = watched {
-        client.ask(&format!("Z2,{addr:x},4"))?;
+    for (packet, addr) in watched {
+        client.ask(&format!("{packet},{addr:x},4"))?;
     }
     let begin = Instant::now();
     client.ask("vCont;c")?;
     Ok(begin.elapsed().as_secs_f64())
 }
 
-/// Milliseconds of a reverse-stepi at random places of a run of 1e9 instructions: median and 99th percentile.
+/// Milliseconds of a reverse-stepi at random places of a run of 1e9 instructions: median and 99th percentile. Each step
+/// back and the same step forward have to be the identity.
 fn reverse_steps(guest: &Guest) -> Result<(f64, f64), Failure> {
     let mut client = Client::start(Kind::Lockstep, guest)?;
     monitor(&mut client, "goto 1000000000")?;
-    let (mut times, mut random) = (Vec::new(), 88_172_645_463_325_252_u64);
+    let (mut times, mut random) = (Vec::new(), 88_172_645_463_325_252);
     for _ in 0..200 {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        monitor(&mut client, &format!("goto {}", random % 1_000_000_000))?;
+        monitor(&mut client, &format!("goto {}", next_random(&mut random) % 1_000_000_000))?;
+        let before = state(&mut client, guest)?;
         let begin = Instant::now();
         client.ask("bs")?;
         times.push(begin.elapsed().as_secs_f64() * 1e3);
+        client.ask("vCont;s")?;
+        let after = state(&mut client, guest)?;
+        if after != before {
+            return Err(format!("back and forth again is elsewhere: {before:?} and {after:?}").into());
+        }
     }
     Ok((percentile(&mut times, 50), percentile(&mut times, 99)))
+}
+
+/// All registers, the clocks among them, and the only word that the guest changes.
+fn state(client: &mut Client, guest: &Guest) -> Result<[Vec<u8>; 2], Failure> {
+    Ok([client.ask("g")?, client.ask(&format!("m{:x},4", guest.hot))?])
 }
 
 /// Seconds of a search back to the beginning for a breakpoint behind the loop.

@@ -105,9 +105,10 @@ pub struct Translated<T> {
 #[allow(private_bounds, reason = "the engines are named: Block and Jit")]
 impl<T: Tier> Engine for Translated<T> {
     fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
-        if is_active(sink) || !watch_stores(machine, until.watch) {
+        if is_active(sink) || !watch(machine, until.watch) {
             return self.step.run(machine, host, until, sink);
         }
+        self.look(until.watch.iter().any(|range| range.on_read));
         self.cut(until.breakpoints);
         let start = machine.hart.instructions;
         loop {
@@ -146,10 +147,11 @@ const TIER_PAUSE_STEPS: u64 = 16 * PAUSE_STEPS;
 /// A block whose code is being made is looked after so many times while it gets as hot once more.
 const SOON: u32 = 64;
 
-/// Leaves every store that `watch` is about to the plain engine; `false` if that is not possible.
-fn watch_stores(machine: &mut Machine, watch: &[WatchRange]) -> bool {
-    let is_about_loads = watch.iter().any(|range| range.on_read);
-    !is_about_loads && machine.mem.watch_stores(watch.iter().map(|range| (range.first, range.last)))
+/// Leaves every access that `watch` is about to the plain engine; `false` if that is not possible.
+fn watch(machine: &mut Machine, watch: &[WatchRange]) -> bool {
+    let ends = |range: &WatchRange| (range.first, range.last);
+    machine.mem.watch_loads(watch.iter().filter(|range| range.on_read).map(ends));
+    machine.mem.watch_stores(watch.iter().filter(|range| range.on_write).map(ends))
 }
 
 fn is_active<S: Sink>(_sink: &S) -> bool {
@@ -196,10 +198,11 @@ impl<T: Tier> Translated<T> {
             }
             let can_translate = !is_cut && mode.may_access(pc);
             last = match can_translate.then(|| self.run_translated(machine, last, pause, until_order)).flatten() {
-                None | Some(Stop::Step) => self.make_steps(machine, host, 1, until)?,
+                None | Some(Stop::Step) => self.make_step(machine, host, until)?,
                 // Only the end of the run is exact; before it, a pause is as good a little earlier.
                 Some(Stop::Budget) if pause < until_order => return Ok(()),
-                Some(Stop::Budget) => self.make_steps(machine, host, u64::MAX, until)?,
+                // The block has no breakpoint behind its first step, but it may trap, and the handler has one.
+                Some(Stop::Budget) => self.make_steps(machine, host, until)?,
                 Some(Stop::Link(id, side)) => Last::Link { id, side, generation: self.cache.generation },
                 Some(Stop::Jump(id)) => {
                     let from = self.cache.blocks[id as usize].pc;
@@ -216,14 +219,28 @@ impl<T: Tier> Translated<T> {
     /// Runs translated code from pc on; `None` when there can be none.
     fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64, until_order: u64) -> Option<Stop> {
         let budget = pause - machine.hart.instructions;
-        match self.tier.run(machine, (until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS)) {
+        // The tier above does not look at loads.
+        let (tier_budget, hot) = match self.cache.looks() {
+            true => (0, u32::MAX),
+            false => ((until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS), self.tier.hot()),
+        };
+        let ran = if tier_budget > 0 { self.tier.run(machine, tier_budget) } else { None };
+        match ran {
             Some(Ran::Step) => return Some(Stop::Step),
             Some(Ran::Elsewhere) => return Some(Stop::Lookup),
             Some(Ran::Budget) => return Some(Stop::Budget),
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(block_run::run(&mut self.cache, machine, id, budget, self.tier.hot()))
+        Some(block_run::run(&mut self.cache, machine, id, budget, hot))
+    }
+
+    /// Translates anew if loads are to be looked at and were not, or the other way round.
+    fn look(&mut self, looks: bool) {
+        if looks != self.cache.looks() {
+            self.cache.look(looks);
+            self.tier.clear();
+        }
     }
 
     /// The block at pc, linked with the place that led there.
@@ -254,16 +271,15 @@ impl<T: Tier> Translated<T> {
         Last::Other
     }
 
-    /// Makes `count` steps with the plain engine, but not beyond `until.order`.
-    fn make_steps(
-        &mut self,
-        machine: &mut Machine,
-        host: &mut dyn Host,
-        count: u64,
-        until: Until<'_>,
-    ) -> Result<Last, Exit> {
-        let order = until.order.min(machine.hart.instructions.saturating_add(count));
-        match self.step.run(machine, host, Until { watch: until.watch, ..Until::order(order) }, &mut ()) {
+    /// Makes one step with the plain engine, unless `until` is reached.
+    fn make_step(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Result<Last, Exit> {
+        let order = until.order.min(machine.hart.instructions.saturating_add(1));
+        self.make_steps(machine, host, Until { order, breakpoints: None, ..until })
+    }
+
+    /// Makes the steps up to `until` with the plain engine.
+    fn make_steps(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Result<Last, Exit> {
+        match self.step.run(machine, host, Until { interrupt: None, ..until }, &mut ()) {
             Exit::Order => Ok(Last::Other),
             exit => Err(exit),
         }

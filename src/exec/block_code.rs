@@ -15,7 +15,7 @@ use crate::isa::{Insn, Op, decode};
 use crate::map::{self, Addr, Mode};
 use crate::mem::{Memory, PageNo};
 
-use super::block_ops::{Handler, Regs, gone, pair, single};
+use super::block_ops::{Handler, Regs, gone, looking, pair, single};
 use super::ops;
 
 /// What an operation does; the names are those of [`Op`] where the two agree.
@@ -101,6 +101,8 @@ pub(super) struct Cache {
     seen_jumps: HashMap<Addr, Vec<Addr>>,
     /// Changes when everything is dropped and block numbers lose their meaning.
     pub generation: u64,
+    /// Whether the blocks look at loads.
+    looks: bool,
     pub regs: Box<Regs>,
 }
 
@@ -114,6 +116,7 @@ impl Cache {
             pages: HashMap::new(),
             seen_jumps: HashMap::new(),
             generation: 0,
+            looks: false,
             regs: Box::new([0; 256]),
         };
         cache.clear();
@@ -130,6 +133,17 @@ impl Cache {
         self.ids.clear();
         self.seen_jumps.clear();
         self.pages.clear();
+    }
+
+    /// Whether the blocks look at loads.
+    pub fn looks(&self) -> bool {
+        self.looks
+    }
+
+    /// Drops everything, and translates for looking at loads or not from now on.
+    pub fn look(&mut self, looks: bool) {
+        self.looks = looks;
+        self.clear();
     }
 
     /// The block at `pc`, translated if need be; `None` where nothing can be translated.
@@ -193,7 +207,7 @@ impl Cache {
         let mut ops = Vec::new();
         let end = translate_ops(mem, mode, &mut block, cuts, &mut ops);
         mem.watch_code(pc..end);
-        block.run = thread(&mut ops);
+        block.run = thread(&mut ops, self.looks);
         self.op_count += ops.len();
         block.ops = ops.into_boxed_slice();
         self.pages.entry(PageNo::of(pc)).or_default().push(id);
@@ -353,13 +367,14 @@ impl BlockOp {
 }
 
 /// Tells each operation which function executes what is behind it; returns that of the first.
-fn thread(ops: &mut [BlockOp]) -> Handler {
+fn thread(ops: &mut [BlockOp], looks: bool) -> Handler {
     let mut i = 0;
     let mut before: Option<usize> = None;
     let mut first: Handler = gone;
     while i < ops.len() {
-        let fused = ops.get(i + 1).and_then(|second| pair(ops[i].code, second.code));
-        let run = fused.unwrap_or_else(|| single(ops[i].code));
+        let fused = ops.get(i + 1).filter(|_| !looks).and_then(|second| pair(ops[i].code, second.code));
+        let look = looking(ops[i].code).filter(|_| looks);
+        let run = fused.or(look).unwrap_or_else(|| single(ops[i].code));
         match before {
             None => first = run,
             Some(before) => ops[before].next = run,

@@ -10,7 +10,7 @@
 use super::block_arms::*;
 use super::block_code::{Block, BlockId, BlockOp, Code, Jumps, NO_BLOCK};
 use crate::map::{Addr, Mode};
-use crate::mem::{Bounds, Notes, PageNo, Views, note};
+use crate::mem::{Notes, PageNo, Spans, Views, note};
 
 /// The registers while blocks run, behind them room for every index that a `u8` can be.
 pub(super) type Regs = [u32; 256];
@@ -27,7 +27,9 @@ pub(super) struct Core<'m> {
     /// The note of pages that the mode may store to without asking.
     pub may_store: u8,
     /// What stores to watched pages have to miss.
-    pub watched: Bounds,
+    pub watched: Spans,
+    /// What loads have to miss where they are looked at.
+    pub watched_loads: Spans,
     pub mode: Mode,
     pub jumps: &'m Jumps,
     pub blocks: &'m [Block],
@@ -209,6 +211,66 @@ pub(super) const fn single(code: Code) -> Handler {
         };
     }
     all_arms!(table)
+}
+
+/// The function of an operation that looks at loads, if `code` is one.
+pub(super) const fn looking(code: Code) -> Option<Handler> {
+    Some(match code {
+        Code::Lb => look::<Lb>,
+        Code::Lh => look::<Lh>,
+        Code::Lw => look::<Lw>,
+        Code::Lbu => look::<Lbu>,
+        Code::Lhu => look::<Lhu>,
+        _ => return None,
+    })
+}
+
+fn look<A: Arm>(core: &mut Core<'_>, regs: &mut Regs, block: &Block, ops: &[BlockOp]) {
+    let Some((op, rest)) = ops.split_first() else { return core.stop(block, Left::Gone) };
+    if !A::run(regs, Looking(core), op) {
+        return core.stop(block, Left::Step(rest.len()));
+    }
+    (op.next)(core, regs, block, rest);
+}
+
+/// Memory in which loads of what is watched are left to the plain engine.
+#[derive(Clone, Copy)]
+struct Looking<'c, 'm>(&'c Core<'m>);
+
+impl Plain for Looking<'_, '_> {
+    #[inline(always)]
+    fn may_load<const WIDTH: u32>(self, addr: Addr) -> bool {
+        // An address so near the end that the sum wraps is not plain.
+        self.0.may_load::<WIDTH>(addr) && self.0.watched_loads.miss(addr, addr.wrapping_add(WIDTH - 1))
+    }
+    #[inline(always)]
+    fn may_store<const WIDTH: u32>(self, addr: Addr) -> bool {
+        self.0.may_store::<WIDTH>(addr)
+    }
+    #[inline(always)]
+    fn byte(self, addr: Addr) -> u8 {
+        self.0.byte(addr)
+    }
+    #[inline(always)]
+    fn half(self, addr: Addr) -> u16 {
+        self.0.half(addr)
+    }
+    #[inline(always)]
+    fn word(self, addr: Addr) -> u32 {
+        self.0.word(addr)
+    }
+    #[inline(always)]
+    fn set_byte(self, addr: Addr, value: u8) {
+        self.0.set_byte(addr, value);
+    }
+    #[inline(always)]
+    fn set_half(self, addr: Addr, value: u16) {
+        self.0.set_half(addr, value);
+    }
+    #[inline(always)]
+    fn set_word(self, addr: Addr, value: u32) {
+        self.0.set_word(addr, value);
+    }
 }
 
 /// The function of an operation together with the one behind it, for the pairs that have one.

@@ -25,7 +25,7 @@ use super::jit_region::Region;
 use super::jit_worker::{Done, Job, Workshop};
 use crate::hart::Machine;
 use crate::map::{Addr, Mode, SINK_INDEX};
-use crate::mem::{Bounds, PageNo};
+use crate::mem::{PageNo, Spans};
 
 /// The engine that compiles hot code.
 pub type Jit = Translated<Compiled>;
@@ -137,7 +137,7 @@ impl Compiled {
             covered: HashMap::new(),
             drops: HashMap::new(),
             code_bytes: 0,
-            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0, watched: Bounds::NONE }),
+            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0, watched: Spans::NONE }),
         })
     }
 

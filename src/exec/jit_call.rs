@@ -5,7 +5,7 @@ use cranelift_jit::JITModule;
 
 use crate::hart::RegisterFile;
 use crate::map::Addr;
-use crate::mem::{Bounds, Memory};
+use crate::mem::{Memory, Spans};
 
 /// What generated code shares with the engine. `jit_emit.rs` knows the offsets.
 #[repr(C)]
@@ -16,7 +16,7 @@ pub(super) struct Context {
     /// Why: a number of `jit_emit::reason`.
     pub reason: u32,
     /// What stores to watched pages have to miss.
-    pub watched: Bounds,
+    pub watched: Spans,
 }
 
 /// The address of a generated function.
@@ -52,7 +52,7 @@ impl CodeMemory {
     /// Runs `code`, a function that this module made, on `mem` for at most `left` steps; returns how many are left.
     pub fn call(&self, code: Entry, context: &mut Context, mem: &mut Memory, left: i64) -> i64 {
         assert!(self.door != Entry::NONE && code != Entry::NONE, "nothing to call");
-        context.watched = mem.watched_bounds();
+        context.watched = mem.watched_stores();
         let (ram, notes) = mem.raw_parts();
         // SAFETY: `door` is the address of the function that `jit::make_door` generated with exactly this
         // signature, in a module that lives as long as `self`.

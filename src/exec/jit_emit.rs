@@ -18,7 +18,7 @@ use super::jit_access::{Access, Group, groups};
 use super::jit_call::Context;
 use super::jit_region::{Part, Region};
 use crate::map::{self, Addr, SINK_INDEX};
-use crate::mem::{Bounds, PAGE_BYTES, note};
+use crate::mem::{Bounds, PAGE_BYTES, Spans, note};
 
 /// Why generated code stopped; [`Context::reason`].
 pub(super) mod reason {
@@ -421,17 +421,33 @@ impl<'a> Emitter<'a> {
         self.b.seal_block(ask);
         let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store_beside(self.region.mode)));
         self.continue_if(may_store, spot);
-        let is_beside = self.is_beside(base, first, last);
-        self.continue_if(is_beside, spot);
+        self.continue_if_beside(spot, base, first, last);
         self.b.ins().jump(go, &[]);
         self.b.switch_to_block(go);
         self.b.seal_block(go);
     }
 
-    /// [`Bounds::miss`](crate::mem::Bounds::miss) of the watched addresses.
-    fn is_beside(&mut self, base: Value, first: u32, last: u32) -> Value {
+    /// Leaves unless [`Spans::miss`] of the watched addresses.
+    fn continue_if_beside(&mut self, spot: Spot<'_>, base: Value, first: u32, last: u32) {
         const WATCHED: usize = std::mem::offset_of!(Context, watched);
-        let bound = |at: usize| (WATCHED + at) as i32;
+        const EACH: usize = WATCHED + std::mem::offset_of!(Spans, each);
+        let is_outside = self.is_beside(WATCHED + std::mem::offset_of!(Spans, all), base, first, last);
+        let (between, go) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(is_outside, go, &[], between, &[]);
+        self.b.switch_to_block(between);
+        self.b.seal_block(between);
+        for at in 0..Spans::NONE.each.len() {
+            let is_beside = self.is_beside(EACH + at * size_of::<Bounds>(), base, first, last);
+            self.continue_if(is_beside, spot);
+        }
+        self.b.ins().jump(go, &[]);
+        self.b.switch_to_block(go);
+        self.b.seal_block(go);
+    }
+
+    /// [`Bounds::miss`] of the bounds at offset `bounds` of the context.
+    fn is_beside(&mut self, bounds: usize, base: Value, first: u32, last: u32) -> Value {
+        let bound = |at: usize| (bounds + at) as i32;
         let (low, high) = (std::mem::offset_of!(Bounds, first), std::mem::offset_of!(Bounds, last));
         let low = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(low));
         let high = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(high));

@@ -181,6 +181,10 @@ impl Run<'_> {
         let (mut text, mut values) = (String::new(), values.iter());
         let mut chars = format.chars();
         while let Some(c) = chars.next() {
+            if c == '\\' {
+                text.extend(escaped(&mut chars));
+                continue;
+            }
             if c != '%' {
                 text.push(c);
                 continue;
@@ -208,6 +212,34 @@ impl Run<'_> {
         let bytes = (0..LONGEST_STRING).map(|i| self.machine.byte(addr.wrapping_add(i)));
         String::from_utf8_lossy(&bytes.take_while(|byte| *byte != 0).collect::<Vec<u8>>()).into_owned()
     }
+}
+
+/// What a backslash and the characters behind it stand for in C: gdb sends the format as the user wrote it.
+fn escaped(chars: &mut std::str::Chars<'_>) -> Option<char> {
+    let first = chars.next()?;
+    Some(match first {
+        'n' => '\n',
+        't' => '\t',
+        'r' => '\r',
+        'a' => '\x07',
+        'b' => '\x08',
+        'f' => '\x0c',
+        'v' => '\x0b',
+        'e' => '\x1b',
+        '0'..='7' => octal(first, chars),
+        other => other,
+    })
+}
+
+/// Up to three octal digits.
+fn octal(first: char, chars: &mut std::str::Chars<'_>) -> char {
+    let mut value = first.to_digit(8).unwrap_or(0);
+    for _ in 0..2 {
+        let Some(digit) = chars.as_str().chars().next().and_then(|next| next.to_digit(8)) else { break };
+        chars.next();
+        value = 8 * value + digit;
+    }
+    char::from(value as u8)
 }
 
 /// The most bytes of one `%s`.

@@ -57,8 +57,8 @@ pub struct Inferior {
     pub steps_into_kernel: bool,
     /// Whether a single step is on its way through the kernel.
     is_in_call: bool,
-    /// Where the program was when a breakpoint was last reported.
-    reported_at: Option<(u64, Addr)>,
+    /// A place whose breakpoint was looked at since the program was resumed: it goes on from there.
+    passed_at: Option<(u64, Addr)>,
     /// The step before which the session began: the way back ends there.
     begin: u64,
     /// A search backwards that is under way: everything from this step on was searched in vain.
@@ -260,7 +260,7 @@ impl Inferior {
             is_killed: false,
             steps_into_kernel: false,
             is_in_call: false,
-            reported_at: None,
+            passed_at: None,
             begin: 0,
             search_limit: None,
             notices: Vec::new(),
@@ -389,14 +389,13 @@ impl Inferior {
             self.is_in_call = false;
             self.search_limit = None;
             self.last_stop = stop;
-            let is_at_breakpoint = self.breakpoints.at.contains_key(&self.machine().hart.pc);
-            self.reported_at = is_at_breakpoint.then(|| self.position());
+            self.passed_at = None;
         }
         stop
     }
 
     fn run_on(&mut self, steps: u64) -> Option<Stop> {
-        if let Some(stop) = self.breakpoint_not_yet_reported() {
+        if let Some(stop) = self.breakpoint_at_start() {
             return Some(stop);
         }
         if self.is_single_step() {
@@ -411,6 +410,7 @@ impl Inferior {
             if let Some(stop) = self.stop_of(exit) {
                 return Some(stop);
             }
+            self.passed_at = Some(self.position());
         }
     }
 
@@ -490,11 +490,11 @@ impl Inferior {
         (!is_command).then_some(stop)
     }
 
-    /// A breakpoint at pc that the debugger has not been told of, as after `jump` and `call`.
-    /// The engine would step over it.
-    fn breakpoint_not_yet_reported(&mut self) -> Option<Stop> {
-        let was_reported = self.reported_at.take() == Some(self.position());
-        if was_reported { None } else { self.breakpoint_here() }
+    /// The breakpoint before the first step, over which the engine would run. A debugger that means to go on from a
+    /// breakpoint takes it away for a step; one that jumps to it wants to stop there.
+    fn breakpoint_at_start(&mut self) -> Option<Stop> {
+        let was_passed = self.passed_at.take() == Some(self.position());
+        if was_passed { None } else { self.breakpoint_here() }
     }
 
     /// One step back; the kernel's work behind a user ECALL is one step.

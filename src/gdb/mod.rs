@@ -9,7 +9,7 @@
 //! * `lockstep.py`: commands of our own for gdb, which asks for them with `monitor python`;
 //! * `catches.rs`: stops at ECALLs;
 //! * `inferior.rs`: breakpoints, watchpoints, and running in slices, forwards and backwards;
-//! * `server.rs`: sockets around a session.
+//! * `server.rs`, `keeper.rs`: sockets around a session, and a processor kept awake for a quick client.
 
 mod agent;
 mod arch;
@@ -17,6 +17,7 @@ mod catches;
 mod ecalls;
 mod files;
 mod inferior;
+mod keeper;
 mod lldb;
 mod memory;
 mod monitor;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::inferior::{Inferior, Stop};
+use super::keeper::Keeper;
 use super::session::{ClientId, Session};
 
 /// Serves debuggers on a TCP port.
@@ -16,6 +17,7 @@ pub struct Server {
     speaker: usize,
     /// Steps of a slice, chosen so that it takes about [`SLICE`].
     slice_steps: u64,
+    keeper: Keeper,
     buffer: Vec<u8>,
 }
 
@@ -40,7 +42,7 @@ pub enum End {
 }
 
 /// Time between two looks at the sockets while the program runs: the delay of an interrupt.
-const SLICE: Duration = Duration::from_micros(500);
+const SLICE: Duration = Duration::from_micros(250);
 /// The first slice, before anything was measured.
 const FIRST_SLICE_STEPS: u64 = 16_384;
 /// The longest slice; bounds the error of one bad measurement.
@@ -59,8 +61,8 @@ impl Server {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         let session = Session::new(inferior);
-        let buffer = vec![0; READ_BYTES];
-        Ok(Server { listener, session, peers: Vec::new(), speaker: 0, slice_steps: FIRST_SLICE_STEPS, buffer })
+        let (keeper, buffer) = (Keeper::new(), vec![0; READ_BYTES]);
+        Ok(Server { listener, session, peers: Vec::new(), speaker: 0, slice_steps: FIRST_SLICE_STEPS, keeper, buffer })
     }
 
     /// The address the server listens on.
@@ -137,6 +139,7 @@ impl Server {
             let patience = wait.filter(|_| index == speaker);
             if self.peers[index].receive(&mut self.session, &mut self.buffer, patience) {
                 self.speaker = index;
+                self.keeper.packet();
             }
         }
     }

@@ -33,7 +33,7 @@ struct Client {
     stub: Stub,
     /// What is still to be sent.
     outbox: Vec<u8>,
-    /// The last packet, to send again when asked.
+    /// The last packet, to send again when a client that acknowledges asks for it.
     last_frame: Vec<u8>,
     acknowledges: bool,
     is_controller: bool,
@@ -104,11 +104,12 @@ impl Session {
 
     /// Takes the bytes that a client sent.
     pub fn receive(&mut self, id: ClientId, bytes: &[u8]) {
-        for byte in bytes {
-            let Some(client) = self.client(id) else { return };
-            if let Some(event) = client.framer.push(*byte) {
-                self.take(id, event);
-            }
+        let mut bytes = bytes;
+        while let Some(client) = self.client(id) {
+            let (rest, event) = client.framer.take(bytes);
+            let Some(event) = event else { return };
+            self.take(id, event);
+            bytes = rest;
         }
     }
 
@@ -254,8 +255,14 @@ impl Client {
     }
 
     fn send(&mut self, body: &[u8]) {
-        self.last_frame = frame(body);
-        self.outbox.extend_from_slice(&self.last_frame);
+        let frame = frame(body);
+        if self.acknowledges {
+            self.last_frame.clone_from(&frame);
+        }
+        match self.outbox.is_empty() {
+            true => self.outbox = frame,
+            false => self.outbox.extend(frame),
+        }
     }
 
     fn send_again(&mut self) {

@@ -48,6 +48,22 @@ enum State {
 }
 
 impl Framer {
+    /// Takes bytes up to the end of the next event; what is left of them, and the event if there was one.
+    pub fn take<'a>(&mut self, mut bytes: &'a [u8]) -> (&'a [u8], Option<Event>) {
+        while let [byte, rest @ ..] = bytes {
+            bytes = rest;
+            if let Some(event) = self.push(*byte) {
+                return (bytes, Some(event));
+            }
+            if self.state == State::Body {
+                let plain = bytes.iter().position(|byte| matches!(byte, b'$' | b'#')).unwrap_or(bytes.len());
+                self.keep(&bytes[..plain]);
+                bytes = &bytes[plain..];
+            }
+        }
+        (bytes, None)
+    }
+
     /// Takes one byte.
     pub fn push(&mut self, byte: u8) -> Option<Event> {
         match (self.state, byte) {
@@ -58,7 +74,7 @@ impl Framer {
             (State::Between, INTERRUPT) => return Some(Event::Interrupt),
             (State::Between, _) => {}
             (State::Body, b'#') => self.state = State::FirstDigit,
-            (State::Body, _) => self.keep(byte),
+            (State::Body, _) => self.keep(&[byte]),
             (State::FirstDigit, _) => {
                 self.first_digit = byte;
                 self.state = State::SecondDigit;
@@ -74,9 +90,9 @@ impl Framer {
         self.state = State::Body;
     }
 
-    fn keep(&mut self, byte: u8) {
-        match self.body.len() < PACKET_BYTES {
-            true => self.body.push(byte),
+    fn keep(&mut self, bytes: &[u8]) {
+        match self.body.len() + bytes.len() <= PACKET_BYTES {
+            true => self.body.extend_from_slice(bytes),
             false => self.is_too_long = true,
         }
     }
@@ -110,17 +126,30 @@ pub fn frame(body: &[u8]) -> Vec<u8> {
 
 /// Run-length encoding: `x*n` is `x` and then n - 29 times more, n a printable character but `#`, `$`, `+`, `-`.
 fn shorten(mut body: &[u8], out: &mut Vec<u8>) {
-    while let [byte, rest @ ..] = body {
-        out.push(*byte);
-        let more = rest.iter().take(LONGEST_RUN).take_while(|next| *next == byte).count();
+    while let Some(plain) = before_run(body) {
+        let (before, run) = body.split_at(plain);
+        out.extend_from_slice(before);
+        let byte = run[0];
+        let more = run.iter().take(LONGEST_RUN + 1).take_while(|next| **next == byte).count() - 1;
+        out.push(byte);
         // A repeat of an escaped byte would repeat half of a pair.
-        let is_worth_it = more >= SHORTEST_RUN && *byte != b'}' && !is_after_escape(out);
+        let is_worth_it = byte != b'}' && !is_after_escape(out);
         let more = if is_worth_it { encodable(more) } else { 0 };
         if more > 0 {
             out.extend([b'*', more as u8 + RUN_BIAS]);
         }
-        body = &rest[more..];
+        body = &run[1 + more..];
     }
+    out.extend_from_slice(body);
+}
+
+/// How many bytes come before the first that is repeated often enough.
+fn before_run(body: &[u8]) -> Option<usize> {
+    body.array_windows().position(|four: &[u8; SHORTEST_RUN + 1]| {
+        // Four bytes are the same if turning them by one changes nothing.
+        let word = u32::from_ne_bytes(*four);
+        word == word.rotate_left(8)
+    })
 }
 
 fn is_after_escape(out: &[u8]) -> bool {
@@ -186,14 +215,21 @@ pub fn hex_bytes(digits: &[u8]) -> Option<Vec<u8>> {
 
 /// `bytes` as pairs of digits.
 pub fn to_hex(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2 * bytes.len());
-    bytes.iter().for_each(|byte| push_hex_byte(&mut out, *byte));
+    let mut out = vec![0; 2 * bytes.len()];
+    for (pair, byte) in out.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = hex_digits(*byte);
+    }
     out
 }
 
 fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
+    out.extend(hex_digits(byte));
+}
+
+/// The two digits of `byte`.
+fn hex_digits(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 #[cfg(test)]
@@ -201,8 +237,15 @@ mod tests {
     use super::*;
 
     fn events(bytes: &[u8]) -> Vec<Event> {
+        let (mut framer, mut rest, mut events) = (Framer::default(), bytes, Vec::new());
+        while let (behind, Some(event)) = framer.take(rest) {
+            rest = behind;
+            events.push(event);
+        }
         let mut framer = Framer::default();
-        bytes.iter().filter_map(|byte| framer.push(*byte)).collect()
+        let singly: Vec<Event> = bytes.iter().filter_map(|byte| framer.push(*byte)).collect();
+        assert_eq!(events, singly, "bytes at once and one by one");
+        events
     }
 
     fn sound(body: &[u8]) -> Event {

@@ -75,14 +75,15 @@ pub(crate) mod note {
     pub const BESIDE_SHIFT: u32 = 5;
 }
 
-/// The addresses that an engine wants to hear of when they are stored to.
+/// The addresses that an engine wants to hear of when they are stored to or loaded from.
 #[derive(Clone, Debug)]
 struct Watched {
-    /// First and last address of each range.
+    /// First and last address of each range that is watched for stores.
     ranges: Vec<(Addr, Addr)>,
     /// The pages noted as watched.
     pages: Vec<PageNo>,
-    bounds: Bounds,
+    stores: Spans,
+    loads: Spans,
 }
 
 /// The first and the last of some addresses. If there are none, the first is behind the last.
@@ -101,6 +102,47 @@ impl Bounds {
     #[inline]
     pub fn miss(self, first: Addr, last: Addr) -> bool {
         last < self.first || first > self.last
+    }
+}
+
+/// More ranges than this are joined, those with the least between them first.
+const SPAN_COUNT: usize = 4;
+
+/// A few ranges of addresses, and what they lie in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spans {
+    /// From the first address to the last: most accesses miss it.
+    pub all: Bounds,
+    pub each: [Bounds; SPAN_COUNT],
+}
+
+impl Spans {
+    /// Of no addresses.
+    pub const NONE: Spans = Spans { all: Bounds::NONE, each: [Bounds::NONE; SPAN_COUNT] };
+
+    /// What covers `ranges`, each with its first and its last address.
+    fn of(ranges: impl Iterator<Item = (Addr, Addr)>) -> Spans {
+        let mut ranges: Vec<(Addr, Addr)> = ranges.collect();
+        ranges.sort_unstable();
+        while ranges.len() > SPAN_COUNT {
+            let gap = |index: &usize| ranges[*index].0.saturating_sub(ranges[*index - 1].1);
+            let nearest = (1..ranges.len()).min_by_key(gap).unwrap_or(1);
+            let (_, last) = ranges.remove(nearest);
+            ranges[nearest - 1].1 = ranges[nearest - 1].1.max(last);
+        }
+        let mut spans = Spans::NONE;
+        for (span, (first, last)) in spans.each.iter_mut().zip(ranges) {
+            *span = Bounds { first, last };
+            spans.all = Bounds { first: spans.all.first.min(first), last: spans.all.last.max(last) };
+        }
+        spans
+    }
+
+    /// Whether the addresses from `first` to `last` have none in common with any.
+    #[inline]
+    pub fn miss(&self, first: Addr, last: Addr) -> bool {
+        self.all.miss(first, last) || self.each.iter().all(|span| span.miss(first, last))
     }
 }
 
@@ -155,7 +197,7 @@ impl Memory {
             written: Vec::new(),
             saved: None,
             code: CodeLog::new(),
-            watched: Watched { ranges: Vec::new(), pages: Vec::new(), bounds: Bounds::NONE },
+            watched: Watched { ranges: Vec::new(), pages: Vec::new(), stores: Spans::NONE, loads: Spans::NONE },
         }
     }
 
@@ -267,7 +309,7 @@ impl Memory {
     }
 
     /// From now on stores to the pages of `ranges` (first and last address) are not made without asking, unless they
-    /// miss [`Memory::watched_bounds`]; no others are watched. `false` if these are too many pages to watch.
+    /// miss [`Memory::watched_stores`]; no others are watched. `false` if these are too many pages to watch.
     pub(crate) fn watch_stores(&mut self, ranges: impl Iterator<Item = (Addr, Addr)> + Clone) -> bool {
         if ranges.clone().eq(self.watched.ranges.iter().copied()) {
             return true;
@@ -277,15 +319,14 @@ impl Memory {
             self.note_stores(page);
         }
         self.watched.ranges.clear();
-        self.watched.bounds = Bounds::NONE;
+        self.watched.stores = Spans::NONE;
         let pages = |(first, last)| PageNo::of(first).0..=PageNo::of(last).0;
         if ranges.clone().map(|range| pages(range).count() as u64).sum::<u64>() > MOST_WATCHED_PAGES {
             return false;
         }
+        self.watched.stores = Spans::of(ranges.clone());
         for range in ranges {
             self.watched.ranges.push(range);
-            let Bounds { first, last } = self.watched.bounds;
-            self.watched.bounds = Bounds { first: first.min(range.0), last: last.max(range.1) };
             for page in pages(range).map(PageNo) {
                 self.notes[page.index()] |= note::WATCHED;
                 self.note_stores(page);
@@ -295,9 +336,19 @@ impl Memory {
         true
     }
 
-    /// Where the watched addresses are.
-    pub(crate) fn watched_bounds(&self) -> Bounds {
-        self.watched.bounds
+    /// What stores to watched pages have to miss.
+    pub(crate) fn watched_stores(&self) -> Spans {
+        self.watched.stores
+    }
+
+    /// From now on engines that look at loads look for those of `ranges` (first and last address), and for no others.
+    pub(crate) fn watch_loads(&mut self, ranges: impl Iterator<Item = (Addr, Addr)>) {
+        self.watched.loads = Spans::of(ranges);
+    }
+
+    /// What loads have to miss where they are looked at.
+    pub(crate) fn watched_loads(&self) -> Spans {
+        self.watched.loads
     }
 
     /// Makes the page of `addr` ready for a store to `addr`.

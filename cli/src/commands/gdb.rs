@@ -65,7 +65,7 @@ const DEFAULT_BUDGET_MIB: u32 = (DEFAULT_BUDGET_BYTES >> 20) as u32;
 /// A file that cannot be read or is no program, an address that cannot be listened on, a debugger that does not start.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let loaded = args.program.load()?;
-    let is_elf = !loaded.is_packed;
+    let (is_elf, is_rust) = (!loaded.is_packed, is_rust(&loaded.elf));
     let inferior = inferior(&args, loaded)?;
     let listen = args.listen.as_deref().unwrap_or("127.0.0.1:0");
     let mut server = Server::bind(listen, inferior).map_err(|error| {
@@ -76,7 +76,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         eprintln!("waiting for a debugger on {addr}: gdb-multiarch -ex 'target remote {addr}'");
         return server.serve().map(exit_code).map_err(Error::infrastructure);
     }
-    let mut debugger = debugger(&args, addr, is_elf)?;
+    let mut debugger = debugger(&args, addr, is_elf, is_rust)?;
     let mut has_left = || debugger.try_wait().is_ok_and(|status| status.is_some());
     let end = server.serve_while(|| !has_left()).map_err(Error::infrastructure)?;
     debugger.wait().map_err(Error::infrastructure)?;
@@ -93,11 +93,12 @@ fn exit_code(end: End) -> ExitCode {
 
 /// Starts the debugger on this terminal; Ctrl-C is for it, not for us.
 ///
-/// If the file `is_elf` it reads the file itself, otherwise the program in it comes over the wire.
-fn debugger(args: &Args, addr: SocketAddr, is_elf: bool) -> Result<Child, Error> {
+/// If the file `is_elf` it reads the file itself, otherwise the program in it comes over the wire. If the program `is_rust`
+/// its types are shown as rust-gdb shows them.
+fn debugger(args: &Args, addr: SocketAddr, is_elf: bool, is_rust: bool) -> Result<Child, Error> {
     ctrlc::set_handler(|| {}).map_err(|error| Error::infrastructure(format!("no handler for Ctrl-C: {error}")))?;
     let mut command = Command::new(&args.gdb);
-    command.arg("-q").args(pretty_printers());
+    command.arg("-q").args(is_rust.then(pretty_printers).unwrap_or_default());
     if is_elf {
         command.args(["-iex", "set sysroot /"]);
     }
@@ -121,8 +122,20 @@ fn pretty_printers() -> Vec<String> {
     if !folder.join("gdb_load_rust_pretty_printers.py").is_file() {
         return Vec::new();
     }
-    let folder = folder.to_string_lossy().into_owned();
-    ["-d", &folder, "-iex", &format!("add-auto-load-safe-path {folder}")].map(str::to_owned).to_vec()
+    // A program for a machine without an operating system does not name its printers, as one for Linux does.
+    let load = format!(
+        "python import sys; sys.path.insert(0, {:?}); import gdb_lookup; \
+         gdb_lookup.register_printers(gdb.selected_inferior().progspace)",
+        folder.to_string_lossy()
+    );
+    vec!["-ex".to_owned(), load]
+}
+
+/// Whether a Rust compiler made some of the program: each of its functions has its crate in its name. C's unions look like
+/// Rust's enums to the printers, so a program in C is better off without.
+fn is_rust(elf: &[u8]) -> bool {
+    const NAMES: [&[u8]; 3] = [b"rustc version", b"_ZN4core", b"NtCs"];
+    NAMES.iter().any(|name| elf.windows(name.len()).any(|bytes| bytes == *name))
 }
 
 /// What a shell adds to the number of the signal that ended a process.
