@@ -436,10 +436,11 @@ impl<'a> Emitter<'a> {
         self.b.ins().brif(is_outside, go, &[], between, &[]);
         self.b.switch_to_block(between);
         self.b.seal_block(between);
-        for at in 0..Spans::NONE.each.len() {
-            let is_beside = self.is_beside(EACH + at * size_of::<Bounds>(), base, first, last);
-            self.continue_if(is_beside, spot);
-        }
+        let each = (0..Spans::NONE.each.len()).map(|at| EACH + at * size_of::<Bounds>());
+        let beside: Vec<Value> = each.map(|bounds| self.is_beside(bounds, base, first, last)).collect();
+        let is_beside = beside.into_iter().reduce(|all, one| self.b.ins().band(all, one));
+        // One exit for all: exits are what takes Cranelift its time.
+        is_beside.into_iter().for_each(|is_beside| self.continue_if(is_beside, spot));
         self.b.ins().jump(go, &[]);
         self.b.switch_to_block(go);
         self.b.seal_block(go);
