@@ -56,7 +56,10 @@ export LOCKSTEP=$root/target/release/lockstep
 LOCKSTEP_FLAGS=$("$LOCKSTEP" cc --print-flags)
 export LOCKSTEP_FLAGS
 status=0
-runtest --tool gdb --target_board=lockstep --srcdir "$cache/gdb/testsuite" --status "${scripts[@]}" >runtest.out 2>&1 || status=$?
+# In a session of its own: a script that ends early leaves its server behind.
+setsid --wait bash -c 'echo $$ >session; exec runtest "$@"' - --tool gdb --target_board=lockstep \
+  --srcdir "$cache/gdb/testsuite" --status "${scripts[@]}" >runtest.out 2>&1 || status=$?
+pkill -s "$(cat session)" || true
 grep -E '^(FAIL|UNRESOLVED|KFAIL|XPASS|ERROR)' gdb.sum | sort | uniq > failures.txt || true
 grep -E '^# of' gdb.sum || { tail -n 20 runtest.out >&2; exit 4; }
 unexplained=$(grep -vxFf <(grep -v '^#' "$root/harness/src/gdbsuite/explained.txt") failures.txt || true)

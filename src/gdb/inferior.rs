@@ -57,8 +57,6 @@ pub struct Inferior {
     pub steps_into_kernel: bool,
     /// Whether a single step is on its way through the kernel.
     is_in_call: bool,
-    /// A place whose breakpoint was looked at since the program was resumed: it goes on from there.
-    passed_at: Option<(u64, Addr)>,
     /// The step before which the session began: the way back ends there.
     begin: u64,
     /// A search backwards that is under way: everything from this step on was searched in vain.
@@ -260,7 +258,6 @@ impl Inferior {
             is_killed: false,
             steps_into_kernel: false,
             is_in_call: false,
-            passed_at: None,
             begin: 0,
             search_limit: None,
             notices: Vec::new(),
@@ -389,13 +386,14 @@ impl Inferior {
             self.is_in_call = false;
             self.search_limit = None;
             self.last_stop = stop;
-            self.passed_at = None;
         }
         stop
     }
 
     fn run_on(&mut self, steps: u64) -> Option<Stop> {
-        if let Some(stop) = self.breakpoint_at_start() {
+        // The engine would run over it. A debugger that means to go on from a breakpoint takes it away for a step; one
+        // that jumps to it wants to stop there.
+        if let Some(stop) = self.breakpoint_here() {
             return Some(stop);
         }
         if self.is_single_step() {
@@ -410,7 +408,6 @@ impl Inferior {
             if let Some(stop) = self.stop_of(exit) {
                 return Some(stop);
             }
-            self.passed_at = Some(self.position());
         }
     }
 
@@ -488,13 +485,6 @@ impl Inferior {
         self.notices.extend(Some(text).filter(|text| !text.is_empty()));
         self.notices.extend(trouble.map(|why| format!("lockstep: breakpoint: {why}\n")));
         (!is_command).then_some(stop)
-    }
-
-    /// The breakpoint before the first step, over which the engine would run. A debugger that means to go on from a
-    /// breakpoint takes it away for a step; one that jumps to it wants to stop there.
-    fn breakpoint_at_start(&mut self) -> Option<Stop> {
-        let was_passed = self.passed_at.take() == Some(self.position());
-        if was_passed { None } else { self.breakpoint_here() }
     }
 
     /// One step back; the kernel's work behind a user ECALL is one step.
@@ -588,11 +578,6 @@ impl Inferior {
             }
         }
         last
-    }
-
-    /// Where the program is; the debugger may move pc without a step.
-    fn position(&self) -> (u64, Addr) {
-        (self.timeline.now(), self.machine().hart.pc)
     }
 
     fn watch_stop(&self, span: MemSpan) -> Stop {
