@@ -106,9 +106,9 @@ pub(super) type Slots = [Slot; jit_emit::SLOTS];
 
 const EMPTY_SLOT: Slot = Slot { place: 0, entry: Entry::NONE };
 
-/// Compiling an instruction costs about as much as running it in blocks ten to twenty thousand times: who waits until
-/// a block ran as often never spends more than twice what the best choice would have cost.
-const HOT: u32 = 10_000;
+/// Compiling an instruction costs about as much as running it in blocks ten to twenty thousand times. The guest does not
+/// wait for it, so that it may begin earlier than it would have paid; `lockstep bench --cold` shows when it has.
+const HOT: u32 = 5_000;
 /// A region that is there already becomes part of a new one only if it is no larger: what is compiled twice costs twice.
 const INLINED_STEPS: u32 = 200;
 /// So many times a block of a region is hot outside it before it is compiled once more.
