@@ -41,8 +41,8 @@ pub enum Depth {
 
 /// 10^6 steps: comparing costs less than a hundredth of making them, and a halving takes 20 rounds.
 pub const BLOCK_STEPS: u64 = 1_000_000;
-/// Records in a batch at [`Depth::Step`]: both lists stay in the host's second-level cache.
-const BATCH_STEPS: u64 = 4096;
+/// Records in a batch at [`Depth::Step`]: waking a follower that is a process costs as much as some thousand steps.
+const BATCH_STEPS: u64 = 32_768;
 /// Steps between comparisons of memory at [`Depth::Step`].
 const MEMORY_STEPS: u64 = 1 << 18;
 /// Steps between copies of our machine, from which a difference is looked for again.
