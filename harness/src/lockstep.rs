@@ -791,3 +791,38 @@ impl fmt::Display for Divergence {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::Onlooker;
+
+    const LW_A0: u32 = 0x0005_2503;
+    const LW_X0: u32 = 0x0005_2003;
+
+    /// lw rd, 0(a0), which loads `value`.
+    fn load(insn: u32, value: u32) -> Retired {
+        Onlooker::default().seen(0, [0x0001_0000, insn, 0x0001_0004, value, 0x0003_0000, 0])
+    }
+
+    #[test]
+    fn a_step_that_a_later_one_would_hide_differs() {
+        let scope = Scope::Instructions;
+        let ours = load(LW_A0, 1);
+        assert!(is_same_step(&ours, &load(LW_A0, 1), scope));
+        assert!(!is_same_step(&ours, &load(LW_A0, 2), scope), "rd and what was read");
+        assert!(!is_same_step(&ours, &Retired { next_pc: 0x0001_0008, ..ours }, scope));
+        assert!(!is_same_step(&ours, &Retired { mem: None, ..ours }, scope));
+        assert!(is_same_step(&load(LW_X0, 1), &load(LW_X0, 2), scope), "nobody sees what x0 was given");
+    }
+
+    #[test]
+    fn a_word_in_the_place_of_another_is_told_apart() {
+        let mut onlooker = Onlooker::default();
+        let words = (0..4096).map(|i| 0x0000_0033 | (i % 32) << 7 | (i / 32) << 15);
+        for insn in words {
+            let fields = [0, insn, 4, 9, 0, 0];
+            assert_eq!(onlooker.seen(0, fields), crate::adapters::seen(0, fields), "{insn:08x}");
+        }
+    }
+}

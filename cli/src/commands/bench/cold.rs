@@ -1,4 +1,4 @@
-//! How long after a cold start the compiling engine stays ahead of the block engine: when its compilation has paid.
+//! When compiling has paid: from when after a cold start the compiling engine is ahead of the block engine for good.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -73,4 +73,17 @@ fn progress(guest: &Guest, kind: EngineKind) -> Result<Progress, Error> {
 /// The CPU time of this thread, which other work on the host does not count into.
 fn cpu_time() -> Result<Duration, Error> {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).map_err(Error::infrastructure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_moment_behind_counts() {
+        let theirs = vec![(0.1, 10), (0.2, 20), (0.3, 30), (0.4, 40)];
+        let ahead_then_behind_then_ahead = vec![(0.11, 25), (0.21, 26), (0.25, 29), (0.31, 100)];
+        assert_eq!(last_behind(&ahead_then_behind_then_ahead, &theirs), 0.25);
+        assert_eq!(last_behind(&vec![(0.15, 50)], &theirs), 0.0);
+    }
 }
