@@ -4,12 +4,12 @@ use p3_air::{Air, AirBuilder, BaseAir, WindowAccess};
 use p3_batch_stark::config::PcsProverError;
 use p3_batch_stark::{ProverData, ProvingError};
 use p3_field::PrimeCharacteristicRing;
-use p3_lookup::{Count, InteractionBuilder};
+use p3_lookup::{Count, InteractionBuilder, LogUpGadget, LookupProtocol, Lookups};
 use p3_matrix::dense::RowMajorMatrix;
 
 use crate::air::{Builder, Bus, Chip, F, Fixed, Times};
 use crate::chips::tables::{HALF_FACTS, OPCODE_FACTS};
-use crate::config::{Config, LOG_BLOWUP};
+use crate::config::{Challenge, Config, LOG_BLOWUP};
 use crate::expr::Expr;
 use crate::machine::AnyChip;
 use crate::statics;
@@ -43,6 +43,14 @@ impl ChipAir {
 pub fn prover_data(config: &Config, airs: &[ChipAir], log_rows: &[usize]) -> Result<ProverData<Config>, DataError> {
     let budgets = vec![statics::MAX_DEGREE as usize; airs.len()];
     ProverData::from_airs_and_degrees_with_lookup_budgets(config, airs, log_rows, &budgets, LOG_BLOWUP)
+}
+
+/// How the interactions of `chip` share columns: what [`prover_data`] finds for its table, at a fourth of the work.
+/// All chips have degree [`statics::MAX_DEGREE`] at most, so the quotient allows no more than that.
+pub fn lookups(chip: AnyChip) -> Lookups<F> {
+    let degree = |lookup: &_| LogUpGadget::new().constraint_degree(lookup);
+    let alone = Lookups::from_air::<Challenge, _>(&ChipAir::for_verifier(chip));
+    alone.pack_same_bus_with_degree(statics::MAX_DEGREE as usize, degree)
 }
 
 /// Why there is no [`ProverData`].
@@ -138,5 +146,21 @@ impl<AB: InteractionBuilder + AirBuilder<F = F>> Builder for Adapter<'_, AB> {
             Times::Provide(Expr(times)) => Count::provided(AB::Expr::ZERO - times),
         };
         self.inner.push_interaction(bus.name(), tuple.map(|cell| cell.0), count);
+    }
+}
+
+#[cfg(all(test, feature = "prover"))]
+mod tests {
+    use super::*;
+
+    /// What the verifier knows of a chip is what the prover works with.
+    #[test]
+    fn lookups_are_those_of_the_prover() {
+        for chip in AnyChip::ALL {
+            let log_rows = chip.fixed().map_or(4, |fixed| (fixed.cells.len() / fixed.width).ilog2() as usize);
+            let data = prover_data(&crate::config::config(&[]), &[ChipAir::for_prover(chip)], &[log_rows]).unwrap();
+            let [prover] = &data.common.lookups[..] else { panic!("one table") };
+            assert_eq!(format!("{:?}", lookups(chip)), format!("{prover:?}"), "{}", chip.name());
+        }
     }
 }

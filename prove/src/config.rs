@@ -10,10 +10,10 @@ use p3_dft::Radix2DitParallel;
 use p3_field::extension::BinomialExtensionField;
 use p3_fri::{FriParameters, TwoAdicFriPcs};
 use p3_merkle_tree::MerkleTreeMmcs;
-use p3_symmetric::{CompressionFunctionFromHasher, SerializingHasher};
 use p3_uni_stark::StarkConfig;
 
 use crate::air::F;
+use crate::tree_hash::{DIGEST_BYTES, NodeHash, RowHash};
 
 /// The degree of the extension that challenges come from: 155 bits. Degree 4 (124 bits) leaves LogUp
 /// below 100 bits at 2^20 rows and 18 interactions.
@@ -53,12 +53,10 @@ pub const MIN_LOG_ROWS: usize = 2;
 
 /// What challenges are.
 pub type Challenge = BinomialExtensionField<F, EXTENSION_DEGREE>;
-type FieldHash = SerializingHasher<Blake3>;
-type Compress = CompressionFunctionFromHasher<Blake3, 2, 32>;
-type ValueMmcs = MerkleTreeMmcs<F, u8, FieldHash, Compress, 2, 32>;
+type ValueMmcs = MerkleTreeMmcs<F, u8, RowHash, NodeHash, 2, DIGEST_BYTES>;
 type ChallengeMmcs = ExtensionMmcs<F, Challenge, ValueMmcs>;
 /// The Fiat-Shamir transcript.
-pub type Challenger = SerializingChallenger32<F, HashChallenger<u8, Blake3, 32>>;
+pub type Challenger = SerializingChallenger32<F, HashChallenger<u8, Blake3, DIGEST_BYTES>>;
 /// The commitment scheme.
 pub type Pcs = TwoAdicFriPcs<F, Radix2DitParallel<F>, ValueMmcs, ChallengeMmcs>;
 /// The proof system.
@@ -68,7 +66,7 @@ const _: () = assert!(crate::air::P == <BabyBear as p3_field::PrimeField32>::ORD
 
 /// The proof system, with a transcript that begins with `statement`.
 pub fn config(statement: &[u8]) -> Config {
-    let values = ValueMmcs::new(FieldHash::new(Blake3), Compress::new(Blake3), 0);
+    let values = ValueMmcs::new(RowHash, NodeHash, 0);
     let fri = FriParameters {
         log_blowup: LOG_BLOWUP,
         log_final_poly_len: LOG_FINAL_LENGTH,

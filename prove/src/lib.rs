@@ -5,6 +5,8 @@
 #![recursion_limit = "256"]
 
 pub mod air;
+#[cfg(feature = "prover")]
+pub mod available;
 pub mod backend;
 #[cfg(feature = "prover")]
 pub mod check;
@@ -27,6 +29,7 @@ pub mod statics;
 #[cfg(feature = "prover")]
 pub mod stats;
 pub mod symbolic;
+mod tree_hash;
 #[cfg(feature = "prover")]
 pub mod usage;
 pub mod verifier;

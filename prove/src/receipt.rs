@@ -32,6 +32,7 @@ pub struct Receipt {
     /// Which tables the proof has: their chips' places in [`crate::machine::AnyChip::ALL`], in order.
     pub chips: Vec<u8>,
     /// The proof, encoded for the proof system.
+    #[serde(with = "serde_bytes")]
     pub proof: Vec<u8>,
 }
 

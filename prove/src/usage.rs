@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::available::kilobytes;
+
 /// The length of the kernel's clock tick: USER_HZ is 100 on every architecture that we know of.
 const TICK_SECONDS: f64 = 0.01;
 
@@ -16,18 +18,7 @@ pub fn cpu_seconds() -> f64 {
 
 /// The most memory that the process has had, in bytes.
 pub fn peak_bytes() -> u64 {
-    kilobytes("/proc/self/status", "VmHWM:").unwrap_or(0) * 1024
-}
-
-/// The memory that a process can get without swapping, in bytes, if the system tells.
-pub fn available_bytes() -> Option<u64> {
-    kilobytes("/proc/meminfo", "MemAvailable:").map(|kilobytes| kilobytes * 1024)
-}
-
-fn kilobytes(file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.split_whitespace().next()?.parse().ok()
+    kilobytes(&fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmHWM:").unwrap_or(0) * 1024
 }
 
 #[cfg(test)]
@@ -38,6 +29,5 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn linux_tells() {
         assert!(peak_bytes() > 1 << 20);
-        assert!(available_bytes().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

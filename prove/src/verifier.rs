@@ -1,11 +1,13 @@
 //! The verifier: decides whether a receipt's proof shows its claim. It never panics and it runs no
 //! prover code.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{fmt, thread};
 
 use lockstep::risc0::Assumption;
 use p3_batch_stark::{BatchProof, CommonData, verify_batch};
+use p3_lookup::Lookups;
 
 use crate::air::{Chip, F};
 use crate::backend::{self, ChipAir};
@@ -142,15 +144,29 @@ pub fn verify_receipt(receipt: &Receipt) -> Result<(), VerifyError> {
 }
 
 fn verify_proof(receipt: &Receipt, chips: &[AnyChip]) -> Result<(), VerifyError> {
-    let Ok((proof, [])) = postcard::take_from_bytes::<Proof>(&receipt.proof) else {
-        return Err(VerifyError::Proof);
-    };
+    let (proof, common) = join(|| read_proof(&receipt.proof), || common_data(chips));
+    let proof = proof?;
     check_rows(chips, &proof.degree_bits)?;
     let config = config(&statement(&receipt.claim, &receipt.chips));
     let airs: Vec<ChipAir> = chips.iter().map(|chip| ChipAir::for_verifier(*chip)).collect();
-    let common = common_data(&config, &airs, chips, &proof.degree_bits);
     let publics = publics(chips, &receipt.claim);
     verify_batch(&config, &airs, &proof, &publics, &common).map_err(|error| VerifyError::Rejected(format!("{error:?}")))
+}
+
+fn read_proof(bytes: &[u8]) -> Result<Proof, VerifyError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((proof, [])) => Ok(proof),
+        _ => Err(VerifyError::Proof),
+    }
+}
+
+/// What `here` returns, and what `there` returns on a thread of its own.
+fn join<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+    thread::scope(|scope| {
+        let there = scope.spawn(there);
+        let here = here();
+        (here, there.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// What the transcript begins with: everything that a proof is about and that is not in it.
@@ -217,9 +233,9 @@ fn check_rows(chips: &[AnyChip], log_rows: &[usize]) -> Result<(), VerifyError> 
     if rows > MAX_ROWS { Err(VerifyError::TooManyRows) } else { Ok(()) }
 }
 
-/// What the verifier knows of the chips: their lookups, and the commitment to the fixed columns.
-fn common_data(config: &Config, airs: &[ChipAir], chips: &[AnyChip], log_rows: &[usize]) -> CommonData<Config> {
-    let data = backend::prover_data(config, airs, log_rows);
-    let lookups = data.expect("there are no fixed columns to commit to").common.lookups;
-    CommonData::new(Some(key::fixed_columns(chips)), lookups)
+/// What the verifier knows of the tables of `chips`: their lookups, and the commitment to the fixed columns.
+fn common_data(chips: &[AnyChip]) -> CommonData<Config> {
+    let mut known: BTreeMap<AnyChip, Lookups<F>> = BTreeMap::new();
+    let lookups = chips.iter().map(|chip| known.entry(*chip).or_insert_with(|| backend::lookups(*chip)).clone());
+    CommonData::new(Some(key::fixed_columns(chips)), lookups.collect())
 }

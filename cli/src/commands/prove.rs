@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use lockstep::exec::Exit;
 use lockstep::risc0::{Output, output_digest};
+use lockstep_prove::available::available_bytes;
 use lockstep_prove::opening::Opening;
 use lockstep_prove::phases::{self, Phase};
 use lockstep_prove::prover::{ProveError, prove};
 use lockstep_prove::segment::{MAX_STEPS, Segment};
 use lockstep_prove::stats::expected_bytes;
-use lockstep_prove::usage::{available_bytes, cpu_seconds, peak_bytes};
+use lockstep_prove::usage::{cpu_seconds, peak_bytes};
 use lockstep_prove::verifier::{describe, hex};
 
 use super::inspect;
