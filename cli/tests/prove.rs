@@ -107,8 +107,8 @@ fn what_has_no_receipt_is_a_sentence() {
     assert_eq!(output.status.code(), Some(2));
     let message = text(&output.stderr);
     assert!(message.contains("does not end within 1048574 steps, the length of a segment"), "{message}");
-    let sha2 = program(&folder, "li a7, 4\n ecall");
-    let output = lockstep(&["prove", &sha2, "--kernel", "none", "-o", &receipt]);
+    let poseidon2 = program(&folder, "li a7, 3\n ecall");
+    let output = lockstep(&["prove", &poseidon2, "--kernel", "none", "-o", &receipt]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("not provable yet"), "{}", text(&output.stderr));
 }
@@ -122,4 +122,28 @@ fn a_full_disk_is_a_sentence() {
     let output = lockstep(&["prove", &elf, "--kernel", "none", "-o", "/dev/full"]);
     assert_eq!(output.status.code(), Some(4));
     assert!(text(&output.stderr).contains("/dev/full: No space left on device"), "{}", text(&output.stderr));
+}
+
+/// What `ulimit -v` leaves beside the guest's addresses may be less than a proof is expected to take. The estimate is on
+/// the safe side, so a proof that is refused by little fits.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_proof_that_would_not_fit_is_refused_and_can_be_forced() {
+    let folder = folder("prove-memory");
+    let (elf, receipt) = (program(&folder, "li a7, 0\n li a0, 0\n ecall"), path(&folder, "r.lsp"));
+    let limited = |megabytes: u32, more: &[&str]| {
+        let script = format!("ulimit -v {megabytes}000; exec \"$0\" prove \"$@\" --kernel none");
+        let args = ["-c", &script, env!("CARGO_BIN_EXE_lockstep"), &elf, "-o", &receipt];
+        Command::new("sh").args(args).args(more).output().expect("sh runs")
+    };
+    // How many addresses the guest takes is the emulator's affair.
+    let is_refused = |megabytes: &u32| {
+        let output = limited(*megabytes, &[]);
+        let is_refused = text(&output.stderr).contains("MB are available; --force starts it anyway");
+        assert!(!is_refused || output.status.code() == Some(4) && !Path::new(&receipt).exists());
+        is_refused
+    };
+    let most = (4_000..20_000).step_by(40).skip_while(|limit| !is_refused(limit)).take_while(is_refused).last();
+    let forced = limited(most.expect("some limit is too low"), &["--force"]);
+    assert!(forced.status.success(), "{}", text(&forced.stderr));
 }

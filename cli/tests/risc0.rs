@@ -163,16 +163,27 @@ fn continued_log() -> (Vec<u8>, Vec<u8>) {
     ([&(body.len() as u32).to_le_bytes()[..], &body].concat(), journal)
 }
 
-/// ECALL-5: a real guest hashes by sha2, which has no chip yet; its assumption is no obstacle (HOST-5).
+/// ECALL-13, HOST-5: a published guest of RISC Zero's library, which hashes its journal and its assumption by sha2: its
+/// receipt opens to both.
 #[cfg(feature = "prove")]
 #[test]
-fn a_published_guest_has_no_receipt_yet() {
-    let input = file("continued-log", &continued_log().0);
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("assumption.lsp");
-    let args = ["--input", input.to_str().expect("UTF-8"), "-o", out.to_str().expect("UTF-8")];
-    let output = lockstep("prove", &log_builder(), &args);
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    assert!(stderr(&output).contains("not provable yet"), "{}", stderr(&output));
+fn a_published_guest_that_hashes_is_proved_with_its_assumption() {
+    let (frame, journal) = continued_log();
+    let (input, journal) = (file("continued-log", &frame), file("continued-journal", &journal));
+    let [input, journal] = [&input, &journal].map(|path| path.to_str().expect("UTF-8"));
+    let receipt = Path::new(env!("CARGO_TARGET_TMPDIR")).join("continued.lsp");
+    let args = ["--input", input, "-o", receipt.to_str().expect("UTF-8")];
+    let proved = lockstep("prove", &log_builder(), &args);
+    assert!(proved.status.success(), "{}", stderr(&proved));
+    let message = stderr(&proved);
+    let line = message.lines().find_map(|line| line.strip_prefix("assumes: claim ")).expect("it assumes something");
+    let claim = &line[..64];
+    let id = String::from_utf8(lockstep("image-id", &log_builder(), &[]).stdout).expect("UTF-8").trim().to_owned();
+    let verify = |args: &[&str]| lockstep("verify", &receipt, &[&["--image-id", &id, "--risc0"], args].concat());
+    let verified = verify(&["--assume", claim, "--journal", journal]);
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
+    assert_eq!(verify(&["--journal", journal]).status.code(), Some(1));
+    assert_eq!(verify(&["--assume", claim, "--journal", input]).status.code(), Some(1));
 }
 
 /// HOST-5: a published guest that hashes nothing: its output digest is that of an empty journal and no assumptions.

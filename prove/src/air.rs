@@ -46,6 +46,12 @@ pub enum Bus {
     Node,
     /// (ts, waddr, offset, bytes left): a buffer that the host fills.
     Fill,
+    /// (ts, blocks left, is first, data, table, 8 words): the state of SHA-256 before a block.
+    Sha2Block,
+    /// (ts, blocks left, is first, round, data, table, 16 words, 8 words): schedule and state before a round.
+    Sha2Round,
+    /// (round, lo, hi, whether it takes a word of the block): the constant of a round of SHA-256.
+    Sha2Constant,
     /// (ts, pcw, mode, cause, addr lo, addr hi): a trap that happened for cause.
     Trap,
     /// (ts, pcw, mode, kind, code, addr lo, addr hi): how the segment ended.
@@ -54,7 +60,7 @@ pub enum Bus {
 
 impl Bus {
     /// Every bus.
-    pub const ALL: [Bus; 16] = [
+    pub const ALL: [Bus; 19] = [
         Bus::Execution,
         Bus::Program,
         Bus::Memory,
@@ -69,6 +75,9 @@ impl Bus {
         Bus::Poseidon2,
         Bus::Node,
         Bus::Fill,
+        Bus::Sha2Block,
+        Bus::Sha2Round,
+        Bus::Sha2Constant,
         Bus::Trap,
         Bus::End,
     ];
@@ -90,6 +99,9 @@ impl Bus {
             Bus::Poseidon2 => "poseidon2",
             Bus::Node => "node",
             Bus::Fill => "fill",
+            Bus::Sha2Block => "sha2-block",
+            Bus::Sha2Round => "sha2-round",
+            Bus::Sha2Constant => "sha2-constant",
             Bus::Trap => "trap",
             Bus::End => "end",
         }

@@ -20,6 +20,8 @@ use crate::chips::page::Page;
 use crate::chips::poseidon2::Poseidon2;
 use crate::chips::refresh::Refresh;
 use crate::chips::refused::{Declined, Refused};
+use crate::chips::sha2::Sha2;
+use crate::chips::sha2_round::{Sha2Block, Sha2Round};
 use crate::chips::shift::Shift;
 use crate::chips::store::Store;
 use crate::chips::system::{Dispatch, Fence, Mret};
@@ -74,5 +76,5 @@ macro_rules! chips {
 
 chips! {
     Boundary, Add, AddImmediate, Bitwise, Less, Shift, Branch, Constant, Jalr, Load, Store, Mul, Div, Fence, Mret, Dispatch,
-    Terminate, Io, Fill, Unfetchable, Illegal, Misjump, Forbidden, Refused, Declined, Trap, Refresh, Decode, Page, Tree, Poseidon2, Halves, Opcodes,
+    Terminate, Io, Fill, Sha2, Sha2Block, Sha2Round, Unfetchable, Illegal, Misjump, Forbidden, Refused, Declined, Trap, Refresh, Decode, Page, Tree, Poseidon2, Halves, Opcodes,
 }

@@ -15,7 +15,7 @@ use crate::opening::Opening;
 pub const MAGIC: [u8; 4] = *b"LSPR";
 
 /// The version of the format and of the machine that this crate makes and verifies.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The largest receipt that is read: ten times a proof of the largest segment.
 pub const MAX_BYTES: usize = 32 << 20;

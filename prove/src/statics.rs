@@ -180,8 +180,9 @@ pub fn ranges(bus: Bus) -> &'static [u32] {
         Bus::Amount => &[0xffff, 31],
         Bus::Region => &[0xffff, 2],
         Bus::Opcode => &[0x3ff, 6],
+        Bus::Sha2Constant => &[0x3ff, 0xffff, 0xffff, 1],
         Bus::Execution | Bus::Program | Bus::Memory | Bus::Code | Bus::Poseidon2 | Bus::Node => &[],
-        Bus::Fill | Bus::Trap | Bus::End => &[],
+        Bus::Fill | Bus::Sha2Block | Bus::Sha2Round | Bus::Trap | Bus::End => &[],
     }
 }
 

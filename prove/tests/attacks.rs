@@ -4,6 +4,7 @@
 mod common;
 
 use common::everything::everything;
+use common::hashing::{self, CALL, Call};
 use common::traps;
 use common::{DATA, insn, set, terminate};
 use lockstep::isa::Op;
@@ -320,6 +321,49 @@ fn addresses_are_checked_in_the_proof() {
     let vector = traps::run(&[insn(Op::Ebreak, 0, 0, 0, 0)], 0, map::KERNEL_START);
     let changes = &[("vector.is_valid", Set(0)), ("vector.is_below", Set(1))];
     attack("a fault past its kernel", &vector, forge(AnyChip::Trap, &[("real", 1)], changes), &["lookup half"]);
+}
+
+/// A hash is of the words in memory, by the constants of SHA-256, in 64 rounds a block.
+#[test]
+fn a_hash_is_of_what_is_in_memory() {
+    let run = hashing::run(&[Call { blocks: 1, ..CALL }]);
+    let attack = |name, chip, having: &'static [_], changes: &'static [_], against: &[&str]| {
+        attack(name, &run, Forgery { chip, having, changes }, against)
+    };
+    let (call, block, round) = (AnyChip::Sha2, AnyChip::Sha2Block, AnyChip::Sha2Round);
+    let changes = &[("byte[0]", Add(1)), ("word[1]", Add(256))];
+    attack("another word", round, &[("round", 3)], changes, &["the new fifth word"]);
+    attack("a word of its own", round, &[("round", 3)], &[("word[0]", Add(1))], &["the word of the block"]);
+    attack("a schedule of its own", round, &[("round", 40)], &[("word[0]", Add(1))], &["the schedule"]);
+    let changes = &[("is_load", Set(0)), ("word_carry[0]", Set(0))];
+    attack("a word not taken", round, &[("round", 3)], changes, &["the schedule", "lookup sha2-constant"]);
+    let changes = &[("constant[0]", Add(1)), ("is_first", Set(0))];
+    attack("another constant", round, &[("round", 3)], changes, &["lookup sha2-constant"]);
+    attack("a table not read", round, &[("round", 3)], &[("is_first", Set(0))], &["bus sha2-round", "bus memory"]);
+    attack("a round left out", round, &[("round", 63)], &[("real", Set(0))], &["only a real row reads the table"]);
+    attack("63 rounds", round, &[("round", 62)], &[("round", Add(1))], &["lookup sha2-constant"]);
+    attack("another state", round, &[("round", 9)], &[("d[0]", Add(1)), ("new_e[0]", Add(1))], &["bus sha2-round"]);
+    attack("no sum", block, &[("real", 1)], &[("sum[0]", Add(1))], &["low half"]);
+    attack("a block left out", block, &[("real", 1)], &[("left", Set(0))], &["bus sha2-block", "bus sha2-round"]);
+    attack("another digest", call, &[("real", 1)], &[("after[0]", Set(0))], &["bus memory", "bus sha2-block"]);
+    attack("another state before", call, &[("real", 1)], &[("before[0]", Set(7))], &["bus memory", "bus sha2-block"]);
+    attack("more blocks", call, &[("real", 1)], &[("blocks.value[0]", Set(11))], &["last byte", "lookup half"]);
+    attack("user mode", call, &[("real", 1)], &[("step.mode", Set(0))], &["ECALL-1: machine mode"]);
+}
+
+/// What the state at the end touches, it must not have been read from: the order of accesses would show.
+#[test]
+fn the_ranges_of_a_hash_are_apart() {
+    let run = hashing::run(&[Call { blocks: 1, ..CALL }]);
+    let attack = |name, changes: &'static [_], against: &[&str]| {
+        attack(name, &run, Forgery { chip: AnyChip::Sha2, having: &[("real", 1)], changes }, against)
+    };
+    attack("in place", &[("is_in_place", Set(1))], &["in place"]);
+    attack("the other order", &[("state_apart.is_above", Set(1))], &["the ranges are apart"]);
+    attack("a gap of its own", &[("data_apart.gap[0]", Add(-1))], &["the ranges are apart"]);
+    attack("a negative gap", &[("data_apart.is_above", Set(0))], &["the ranges are apart"]);
+    let changes = &[("end.register.value[0]", Add(2)), ("end.last_lo", Add(2))];
+    attack("a misaligned state", changes, &["the address is aligned"]);
 }
 
 #[test]

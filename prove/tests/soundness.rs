@@ -15,6 +15,7 @@ use lockstep_prove::verifier::verify_receipt;
 use lockstep_prove::witness::Witness;
 
 use common::everything::everything;
+use common::hashing::hashing;
 use common::traps::{self, programs};
 
 fn witness(segment: &Segment) -> Witness {
@@ -27,7 +28,11 @@ fn witnesses() -> Vec<Witness> {
         let mode = if user.is_some() { 0 } else { machine.map_or(0, |_| 1) };
         [0, map::KERNEL_START].map(|vector| traps::run(&words, mode, vector))
     });
-    [everything(), common::run(&common::long())].into_iter().chain(traps).map(|segment| witness(&segment)).collect()
+    [everything(), hashing(), common::run(&common::long())]
+        .into_iter()
+        .chain(traps)
+        .map(|segment| witness(&segment))
+        .collect()
 }
 
 #[test]

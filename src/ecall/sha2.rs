@@ -13,7 +13,7 @@ const STATE_WORDS: u32 = 8;
 /// Words of a block.
 const BLOCK_WORDS: u32 = 16;
 /// Words of the table of constants: one a round.
-const ROUNDS: usize = 64;
+pub const ROUNDS: usize = 64;
 /// The most blocks of one call (ECALL-13).
 pub const MAX_BLOCKS: u32 = 10;
 
@@ -21,6 +21,11 @@ pub const MAX_BLOCKS: u32 = 10;
 // dispatches the call and one ends it, of which TIME-2 counts one as the step.
 const CALL_CYCLES: u64 = 5;
 const BLOCK_CYCLES: u64 = 68;
+
+/// The blocks that a call of sha2 hashed.
+pub fn blocks_of(call: &Call) -> u64 {
+    call.extra_cycles.saturating_sub(CALL_CYCLES) / BLOCK_CYCLES
+}
 
 /// The operands, all checked.
 struct Operands {
@@ -113,7 +118,7 @@ fn store_state(machine: &mut Machine, addr: Addr, state: &[u32; STATE_WORDS as u
 }
 
 /// FIPS 180-4, 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
-const CONSTANTS: [u32; ROUNDS] = constants();
+pub const CONSTANTS: [u32; ROUNDS] = constants();
 
 const fn constants() -> [u32; ROUNDS] {
     let mut table = [0; ROUNDS];

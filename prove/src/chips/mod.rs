@@ -19,6 +19,8 @@ pub mod page;
 pub mod poseidon2;
 pub mod refresh;
 pub mod refused;
+pub mod sha2;
+pub mod sha2_round;
 pub mod shift;
 pub mod step;
 pub mod store;

@@ -1,10 +1,12 @@
 //! The tables: complete lists of small facts that other chips look up.
 
+use lockstep::ecall::sha2::CONSTANTS;
 use lockstep::isa::Op;
 use lockstep::map::{KERNEL_START, USER_START};
 use p3_field::PrimeCharacteristicRing;
 
 use super::chip;
+use super::sha2::BLOCK_WORDS;
 use crate::air::{Builder, Bus, F, Fixed, Times, columns};
 use crate::expr::Expr;
 
@@ -68,12 +70,12 @@ impl Halves {
     }
 }
 
-/// What the opcode and funct3 of a word say about its legality.
+/// What the opcode and funct3 of a word say about its legality, and the constants of SHA-256.
 pub struct Opcodes;
 
 columns! {
-    /// How often each key is looked up.
-    OpcodesRow { count }
+    /// How often each key is looked up, and each constant.
+    OpcodesRow { count, constant }
 }
 
 /// No instruction has this key.
@@ -94,23 +96,38 @@ pub const SYSTEM: u32 = 6;
 /// Keys: seven bits of opcode, three of funct3.
 pub const KEYS: u32 = 1 << 10;
 
-/// The fixed cells of a row: the key and its kind.
-pub const OPCODE_FACTS: usize = 2;
+/// The fixed cells of a row: the key and its kind; of the first 64 the half-words of a constant, and whether its round
+/// takes a word of the block.
+pub const OPCODE_FACTS: usize = 5;
 
 chip!(
     Opcodes,
     "opcodes",
     OpcodesRow,
     fn fixed(&self) -> Option<Fixed> {
-        let cells = (0..KEYS).flat_map(|key| [key, kind(key)]).map(F::from_u32).collect();
+        let facts = |key| {
+            let [lo, hi, is_load] = sha2_facts(key);
+            [key, kind(key), lo, hi, is_load]
+        };
+        let cells = (0..KEYS).flat_map(facts).map(F::from_u32).collect();
         Some(Fixed { width: OPCODE_FACTS, cells })
     }
 );
 
 impl Opcodes {
     fn constrain<B: Builder>(b: &mut B, row: OpcodesRow<Expr<B::Raw>>) {
-        let tuple = [b.fixed(0), b.fixed(1)];
-        b.interact(Bus::Opcode, Times::Provide(row.count), tuple);
+        let [key, kind, lo, hi, is_load] = std::array::from_fn(|i| b.fixed(i));
+        b.interact(Bus::Opcode, Times::Provide(row.count), [key.clone(), kind]);
+        b.interact(Bus::Sha2Constant, Times::Provide(row.constant), [key, lo, hi, is_load]);
+    }
+}
+
+/// The half-words of the constant of round `round` of SHA-256, and whether the round takes a word of the block; zeros
+/// behind the last round.
+pub fn sha2_facts(round: u32) -> [u32; 3] {
+    match CONSTANTS.get(round as usize) {
+        Some(constant) => [constant & 0xffff, constant >> 16, u32::from(round < BLOCK_WORDS)],
+        None => [0; 3],
     }
 }
 

@@ -8,7 +8,7 @@ use p3_field::PrimeCharacteristicRing;
 
 use super::replay::{Access, Call, Event, PageCells, Replay};
 use super::rows::{self, cell, flag};
-use super::{Trace, WitnessError};
+use super::{Trace, WitnessError, sha2};
 use crate::air::F;
 use crate::chips::boundary::BoundaryRow;
 use crate::chips::page::{PAGE_ROWS, PageRow};
@@ -134,6 +134,9 @@ fn execution(replay: &Replay<'_>) -> Vec<Trace> {
         Trace::of_events(AnyChip::Terminate, &terminates, &[], |call, row| rows::terminate(call).put(row)),
         Trace::of_events(AnyChip::Io, &ios, &[], |call, row| rows::io(call).put(row)),
         Trace::of_events(AnyChip::Fill, &replay.filled, &[], |filled, row| rows::fill(filled).put(row)),
+        Trace::of_events(AnyChip::Sha2, &replay.hashed.calls, &[], |call, row| sha2::call(call).put(row)),
+        Trace::of_events(AnyChip::Sha2Block, &replay.hashed.blocks, &[], |block, row| sha2::block(block).put(row)),
+        Trace::of_events(AnyChip::Sha2Round, &replay.hashed.rounds, &[], |round, row| sha2::round(round).put(row)),
         Trace::of_events(AnyChip::Refresh, &replay.refreshed, &[], |refreshed, row| rows::refresh(refreshed).put(row)),
         Trace::of_events(
             AnyChip::Decode,

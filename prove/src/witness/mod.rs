@@ -7,6 +7,7 @@
 mod ends;
 mod replay;
 mod rows;
+mod sha2;
 mod tally;
 mod traps;
 
@@ -18,6 +19,7 @@ use p3_field::PrimeCharacteristicRing;
 use rayon::prelude::*;
 
 use crate::air::{Chip, F};
+use crate::chips::sha2_round;
 use crate::claim::Claim;
 use crate::config::{MAX_TABLES, MIN_LOG_ROWS};
 use crate::machine::AnyChip;
@@ -113,6 +115,10 @@ pub fn heights_of(segment: &Segment) -> Vec<(AnyChip, usize)> {
     for insn in segment.steps.iter().filter_map(|step| decode(step.insn)) {
         *rows.entry(replay::chip_of(insn.op)).or_default() += 1;
     }
+    let blocks = segment.sha2_blocks as usize;
+    if blocks > 0 {
+        rows.extend([(AnyChip::Sha2Block, blocks), (AnyChip::Sha2Round, blocks * sha2_round::ROUNDS as usize)]);
+    }
     rows.into_iter().flat_map(|(chip, rows)| heights(rows).into_iter().map(move |height| (chip, height))).collect()
 }
 
@@ -145,6 +151,8 @@ pub struct Witness {
 pub enum WitnessError {
     /// The segment is longer than a proof can be.
     TooLong(usize),
+    /// The segment hashes more blocks by sha2 than a proof can show.
+    TooManyBlocks(u64),
     /// The program does something that the chips do not cover yet.
     Uncovered {
         /// The address of the instruction.
@@ -168,6 +176,10 @@ impl fmt::Display for WitnessError {
         match self {
             WitnessError::TooLong(steps) => {
                 write!(f, "the segment has {steps} steps; a proof holds {}", crate::segment::MAX_STEPS)
+            }
+            WitnessError::TooManyBlocks(blocks) => {
+                let most = crate::segment::MAX_SHA2_BLOCKS;
+                write!(f, "the segment hashes {blocks} blocks by sha2; a proof holds {most}")
             }
             WitnessError::Uncovered { pc, what } => {
                 write!(f, "{what} at pc 0x{pc:08x}: not provable yet (docs/proving.md)")

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lockstep::ecall::replay::Answer;
-use lockstep::ecall::{READ, TERMINATE, WRITE};
+use lockstep::ecall::{READ, SHA2, TERMINATE, WRITE};
 use lockstep::exec::Exit;
 use lockstep::hart::Machine;
 use lockstep::isa::{Class, Format, Insn, Op, Reg, decode};
@@ -13,9 +13,10 @@ use lockstep::trace::Retired;
 use lockstep::trap::Cause;
 
 use super::WitnessError;
+use super::sha2::Hashed;
 use crate::chips::step::{FILE_WORDS, LOAD, RD, RS1, RS2, SINK_OFFSET, SLOTS, USER_FILE, ZERO_OFFSET};
 use crate::machine::AnyChip;
-use crate::segment::{MAX_STEPS, Segment};
+use crate::segment::{MAX_SHA2_BLOCKS, MAX_STEPS, Segment};
 
 /// An access to a cell: what it held, what it holds then, and the time of the access before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,7 +144,7 @@ pub struct PageCells {
 pub struct Replay<'a> {
     before: &'a Machine,
     code: HashSet<u32>,
-    /// Pages of `code` that a read filled.
+    /// Pages of `code` that a read filled, or that sha2 reads.
     filled_code: HashSet<u32>,
     /// The place of each page in `pages`, plus 1.
     places: HashMap<u32, usize>,
@@ -153,6 +154,7 @@ pub struct Replay<'a> {
     pub events: BTreeMap<AnyChip, Vec<Event>>,
     pub calls: Vec<Call>,
     pub filled: Vec<Filled>,
+    pub hashed: Hashed,
     pub refreshed: Vec<Refreshed>,
     pub illegal: Vec<Illegal>,
     pub unfetchable: Vec<Unfetchable>,
@@ -227,6 +229,9 @@ impl<'a> Replay<'a> {
         if segment.steps.len() as u64 > MAX_STEPS {
             return Err(WitnessError::TooLong(segment.steps.len()));
         }
+        if segment.sha2_blocks > MAX_SHA2_BLOCKS {
+            return Err(WitnessError::TooManyBlocks(segment.sha2_blocks));
+        }
         Ok(Replay::with_code(segment, code_pages(segment)))
     }
 
@@ -241,6 +246,7 @@ impl<'a> Replay<'a> {
             events: BTreeMap::new(),
             calls: Vec::new(),
             filled: Vec::new(),
+            hashed: Hashed::default(),
             refreshed: Vec::new(),
             illegal: Vec::new(),
             unfetchable: Vec::new(),
@@ -269,7 +275,7 @@ impl<'a> Replay<'a> {
             if self.filled_code.is_empty() {
                 return Ok(());
             }
-            // A read filled a page that was taken for code: it is data.
+            // A service used a page that was taken for code: it is data.
             let code = self.code.difference(&self.filled_code).copied().collect();
             *self = Replay::with_code(segment, code);
         }
@@ -450,8 +456,11 @@ impl<'a> Replay<'a> {
             self.calls.push(Call { event, a7, a0, a1: Access::default(), a2: Access::default() });
             return Ok(());
         }
+        if a7.old == SHA2 {
+            return self.sha2(event, a7);
+        }
         if ![READ, WRITE].contains(&a7.old) {
-            return Err(WitnessError::Uncovered { pc: step.pc, what: "a poseidon2, sha2 or bigint ECALL" });
+            return Err(WitnessError::Uncovered { pc: step.pc, what: "a poseidon2 or bigint ECALL" });
         }
         let (a1, a2) = (self.read(register(Reg::A1), t), self.read(register(Reg::A2), t));
         let count = match segment.log.get(&order) {
@@ -467,6 +476,13 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// Notes that the page of the word `waddr` is a data page, if it was taken for code.
+    pub(super) fn take_for_data(&mut self, waddr: u32) {
+        if self.is_code(waddr) {
+            self.filled_code.insert(waddr / WORDS);
+        }
+    }
+
     /// The words that `bytes` fill from `addr` on.
     fn fill(&mut self, ts: u32, addr: u32, bytes: &[u8]) {
         let (mut addr, mut rest) = (addr, bytes);
@@ -476,9 +492,7 @@ impl<'a> Replay<'a> {
             let old = self.page((addr >> 2) / WORDS).now[((addr >> 2) % WORDS) as usize];
             let mut new = old.to_le_bytes();
             new[start as usize..start as usize + now.len()].copy_from_slice(now);
-            if self.is_code(addr >> 2) {
-                self.filled_code.insert((addr >> 2) / WORDS);
-            }
+            self.take_for_data(addr >> 2);
             let access = self.write(addr >> 2, u32::from_le_bytes(new), ts + LOAD);
             let (count, left) = (now.len() as u32, rest.len() as u32);
             self.filled.push(Filled { ts, waddr: addr >> 2, start, count, left, access });

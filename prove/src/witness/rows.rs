@@ -62,7 +62,7 @@ fn is_privileged(hi: u32) -> F {
     flag(region(hi) == PRIVILEGED)
 }
 
-fn step(event: &Event) -> Step<F> {
+pub fn step(event: &Event) -> Step<F> {
     Step { ts: cell(event.ts), pcw: cell(event.pc >> 2), mode: cell(event.mode as u32), tag: cell(event.tag) }
 }
 

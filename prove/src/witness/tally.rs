@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{Trace, WitnessError};
 use crate::air::{Builder, Bus, Chip, F, Times};
-use crate::chips::tables::{HALF_ROWS, HalvesRow, OpcodesRow};
+use crate::chips::tables::{HALF_ROWS, HalvesRow, OpcodesRow, sha2_facts};
 use crate::expr::Expr;
 use crate::machine::AnyChip;
 
@@ -24,6 +24,7 @@ struct Tally {
     amount: Vec<u32>,
     region: Vec<u32>,
     opcode: Vec<u32>,
+    constant: Vec<u32>,
     missing: Option<(Bus, Vec<u32>)>,
 }
 
@@ -71,6 +72,7 @@ impl Tally {
             amount: halves(),
             region: halves(),
             opcode: vec![0; KEYS],
+            constant: vec![0; KEYS],
             missing: None,
         }
     }
@@ -84,6 +86,7 @@ impl Tally {
             (&mut self.amount, &other.amount),
             (&mut self.region, &other.region),
             (&mut self.opcode, &other.opcode),
+            (&mut self.constant, &other.constant),
         ];
         for (sum, counts) in pairs {
             sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -113,8 +116,11 @@ impl Tally {
             Bus::Opcode => {
                 Some(at(0)).filter(|key| crate::chips::tables::kind(*key) == at(1)).map(|key| (&mut self.opcode, key))
             }
+            Bus::Sha2Constant => Some(at(0))
+                .filter(|round| sha2_facts(*round) == [1, 2, 3].map(at))
+                .map(|round| (&mut self.constant, round)),
             Bus::Execution | Bus::Program | Bus::Memory | Bus::Code | Bus::Poseidon2 | Bus::Node => return,
-            Bus::Fill | Bus::Trap | Bus::End => return,
+            Bus::Fill | Bus::Sha2Block | Bus::Sha2Round | Bus::Trap | Bus::End => return,
         };
         match place.and_then(|(counts, i)| counts.get_mut(i as usize)) {
             Some(count) => *count += 1,
@@ -137,7 +143,10 @@ impl Tally {
     }
 
     fn opcodes(&self) -> Trace {
-        let rows: Vec<_> = self.opcode.iter().map(|count| OpcodesRow { count: F::from_u32(*count) }).collect();
+        let counts = self.opcode.iter().zip(&self.constant);
+        let rows: Vec<_> = counts
+            .map(|(count, constant)| OpcodesRow { count: F::from_u32(*count), constant: F::from_u32(*constant) })
+            .collect();
         Trace::of(AnyChip::Opcodes, &rows, OpcodesRow::default(), OpcodesRow::put)
     }
 }

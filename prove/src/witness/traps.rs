@@ -121,7 +121,7 @@ impl Replay<'_> {
             return uncovered("a read or write that the host refused");
         }
         if !is_io && (TERMINATE + 1..=BIGINT).contains(&number) {
-            return uncovered("a poseidon2, sha2 or bigint ECALL");
+            return uncovered("a poseidon2 or bigint ECALL, or a sha2 ECALL that the machine refuses,");
         }
         let event = self.raised(pc, mode);
         let none = Access::default();

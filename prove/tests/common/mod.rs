@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod everything;
+pub mod hashing;
 pub mod traps;
 
 use lockstep::ecall::{Host, NoHost};
