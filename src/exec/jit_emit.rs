@@ -14,11 +14,11 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Switch, Variab
 use super::block_arms::plain_span;
 use super::block_code::{BlockOp, Code, place_of};
 use super::jit::Slot;
-use super::jit_access::{Access, Group, groups};
+use super::jit_access::{Access, Group, Touched, groups};
 use super::jit_call::Context;
 use super::jit_region::{Part, Region};
 use crate::map::{self, Addr, SINK_INDEX};
-use crate::mem::{Bounds, PAGE_BYTES, Spans, note};
+use crate::mem::{PAGE_BYTES, note};
 
 /// Why generated code stopped; [`Context::reason`].
 pub(super) mod reason {
@@ -51,6 +51,8 @@ pub(super) struct Emitter<'a> {
     region: &'a Region,
     /// The address of the table of slots.
     slots: usize,
+    /// Whether loads of what is watched are left to the plain engine.
+    looks: bool,
     /// x1 to x31 at their index; that of x0 is not used.
     regs: Vec<Variable>,
     /// The steps that are left.
@@ -124,6 +126,7 @@ impl<'a> Emitter<'a> {
         functions: &'a mut FunctionBuilderContext,
         region: &'a Region,
         slots: usize,
+        looks: bool,
     ) -> Emitter<'a> {
         compilation.func = ir::Function::with_name_signature(UserFuncName::default(), signature());
         let mut b = FunctionBuilder::new(&mut compilation.func, functions);
@@ -142,6 +145,7 @@ impl<'a> Emitter<'a> {
             b,
             region,
             slots,
+            looks,
             regs,
             left,
             context,
@@ -212,12 +216,10 @@ impl<'a> Emitter<'a> {
         let is_over = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, after, 0);
         let (over, go) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(is_over, over, &[], go, &[]);
-        self.b.switch_to_block(over);
-        self.b.seal_block(over);
+        self.begin(over);
         let pc = self.word(part.block.pc);
         self.exit(pc, left, reason::BUDGET);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+        self.begin(go);
         self.b.def_var(self.left, after);
     }
 
@@ -385,18 +387,47 @@ impl<'a> Emitter<'a> {
         let bound = self.word(bound);
         let is_plain = self.b.ins().icmp(IntCC::UnsignedLessThan, rotated, bound);
         self.continue_if(is_plain, spot);
+        if self.looks {
+            self.check_group_loads(spot, base, &group.loads);
+        }
+    }
+
+    /// Leaves if one of the loads is of a watched address. The one or two pages that they are on say whether to look.
+    fn check_group_loads(&mut self, spot: Spot<'_>, base: Value, loads: &Touched) {
+        let Some(notes) = self.notes_of(base, loads, |b, x, y| b.ins().bor(x, y)) else { return };
+        let is_watched = self.b.ins().band_imm_u(notes, i64::from(note::WATCHED));
+        let (ask, go) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(is_watched, ask, &[], go, &[]);
+        self.begin(ask);
+        let misses = self.is_unwatched(base, loads, std::mem::offset_of!(Context, watched_loads));
+        self.continue_if(misses, spot);
+        self.b.ins().jump(go, &[]);
+        self.begin(go);
     }
 
     /// Leaves unless the one or two pages of the group's stores may be stored to.
     fn check_group_stores(&mut self, spot: Spot<'_>, op: &BlockOp, group: &Group) {
         let base = self.get(op.rs1);
-        let (first, last) = group.stores;
-        let mut notes = self.note_of(base, first);
-        if last != first {
-            let others = self.note_of(base, last);
-            notes = self.b.ins().band(notes, others);
+        if let Some(notes) = self.notes_of(base, &group.stores, |b, x, y| b.ins().band(x, y)) {
+            self.continue_if_noted(notes, spot, base, &group.stores);
         }
-        self.continue_if_noted(notes, spot, base, group.stores);
+    }
+
+    /// The notes of the one or two pages of `touched`, joined by `join`; `None` if nothing is touched.
+    fn notes_of(
+        &mut self,
+        base: Value,
+        touched: &Touched,
+        join: impl Fn(&mut FunctionBuilder<'_>, Value, Value) -> Value,
+    ) -> Option<Value> {
+        let (first, last) = touched.ends()?;
+        let notes = self.note_of(base, first);
+        // The bytes of one access are on one page.
+        if touched.is_one_access() {
+            return Some(notes);
+        }
+        let others = self.note_of(base, last);
+        Some(join(&mut self.b, notes, others))
     }
 
     fn note_of(&mut self, base: Value, offset: u32) -> Value {
@@ -412,51 +443,62 @@ impl<'a> Emitter<'a> {
         self.b.ins().load(I8, MemFlagsData::trusted(), place, 0)
     }
 
-    /// Leaves unless `notes` allow stores to all bytes from `base + first` to `base + last`.
-    fn continue_if_noted(&mut self, notes: Value, spot: Spot<'_>, base: Value, (first, last): (u32, u32)) {
+    /// Leaves unless `notes` allow the `stores`, or allow those of nothing watched and they are such.
+    fn continue_if_noted(&mut self, notes: Value, spot: Spot<'_>, base: Value, stores: &Touched) {
         let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store(self.region.mode)));
-        let (ask, go) = (self.cold_block(), self.b.create_block());
+        let (ask, look, fail) = (self.cold_block(), self.cold_block(), self.cold_block());
+        let go = self.b.create_block();
         self.b.ins().brif(may_store, go, &[], ask, &[]);
-        self.b.switch_to_block(ask);
-        self.b.seal_block(ask);
+        self.begin(ask);
         let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store_beside(self.region.mode)));
-        self.continue_if(may_store, spot);
-        self.continue_if_beside(spot, base, first, last);
-        self.b.ins().jump(go, &[]);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+        self.b.ins().brif(may_store, look, &[], fail, &[]);
+        self.begin(look);
+        let misses = self.is_unwatched(base, stores, std::mem::offset_of!(Context, watched_stores));
+        self.b.ins().brif(misses, go, &[], fail, &[]);
+        // One exit for both: exits are what takes Cranelift its time.
+        self.begin(fail);
+        self.exit_here(spot);
+        self.begin(go);
     }
 
-    /// Leaves unless [`Spans::miss`] of the watched addresses.
-    fn continue_if_beside(&mut self, spot: Spot<'_>, base: Value, first: u32, last: u32) {
-        const WATCHED: usize = std::mem::offset_of!(Context, watched);
-        const EACH: usize = WATCHED + std::mem::offset_of!(Spans, each);
-        let is_outside = self.is_beside(WATCHED + std::mem::offset_of!(Spans, all), base, first, last);
-        let (between, go) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(is_outside, go, &[], between, &[]);
-        self.b.switch_to_block(between);
-        self.b.seal_block(between);
-        let each = (0..Spans::NONE.each.len()).map(|at| EACH + at * size_of::<Bounds>());
-        let beside: Vec<Value> = each.map(|bounds| self.is_beside(bounds, base, first, last)).collect();
-        let is_beside = beside.into_iter().reduce(|all, one| self.b.ins().band(all, one));
-        // One exit for all: exits are what takes Cranelift its time.
-        is_beside.into_iter().for_each(|is_beside| self.continue_if(is_beside, spot));
-        self.b.ins().jump(go, &[]);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+    /// Whether nothing of `touched` is watched, according to the bits whose address is at offset `bits` of the context.
+    fn is_unwatched(&mut self, base: Value, touched: &Touched, bits: usize) -> Value {
+        let bits = self.b.ins().load(I64, MemFlagsData::trusted(), self.context, bits as i32);
+        let none = self.b.ins().iconst(I64, 0);
+        let watched = touched.windows().into_iter().fold(none, |all, window| {
+            let first = self.word(window.first);
+            let addr = self.b.ins().iadd(base, first);
+            let from_first = match touched.is_one_access() {
+                true => self.bits_of_access(addr, bits),
+                false => self.bits_from(addr, bits),
+            };
+            let watched = self.b.ins().band_imm_u(from_first, window.mask as i64);
+            self.b.ins().bor(all, watched)
+        });
+        self.b.ins().icmp_imm_u(IntCC::Equal, watched, 0)
     }
 
-    /// [`Bounds::miss`] of the bounds at offset `bounds` of the context.
-    fn is_beside(&mut self, bounds: usize, base: Value, first: u32, last: u32) -> Value {
-        let bound = |at: usize| (bounds + at) as i32;
-        let (low, high) = (std::mem::offset_of!(Bounds, first), std::mem::offset_of!(Bounds, last));
-        let low = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(low));
-        let high = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(high));
-        let (first, last) = (self.word(first), self.word(last));
-        let (first, last) = (self.b.ins().iadd(base, first), self.b.ins().iadd(base, last));
-        let is_below = self.b.ins().icmp(IntCC::UnsignedLessThan, last, low);
-        let is_above = self.b.ins().icmp(IntCC::UnsignedGreaterThan, first, high);
-        self.b.ins().bor(is_below, is_above)
+    /// The bits of at least 57 bytes from `addr` on.
+    fn bits_from(&mut self, addr: Value, bits: Value) -> Value {
+        let index = self.b.ins().ushr_imm_u(addr, 3);
+        let index = self.b.ins().uextend(I64, index);
+        let shift = self.b.ins().band_imm_u(addr, 7);
+        self.shifted_bits(bits, index, shift)
+    }
+
+    /// The bits of an aligned access at `addr`, which are in one of the words of 64.
+    fn bits_of_access(&mut self, addr: Value, bits: Value) -> Value {
+        let word = self.b.ins().ushr_imm_u(addr, 6);
+        let word = self.b.ins().uextend(I64, word);
+        let index = self.b.ins().ishl_imm_u(word, 3);
+        // Cranelift's shifts take their amount modulo the width.
+        self.shifted_bits(bits, index, addr)
+    }
+
+    fn shifted_bits(&mut self, bits: Value, index: Value, shift: Value) -> Value {
+        let place = self.b.ins().iadd(bits, index);
+        let eight = self.b.ins().load(I64, MemFlagsData::new().with_notrap(), place, 0);
+        self.b.ins().ushr(eight, shift)
     }
 
     fn rotate(&mut self, value: Value, shift: u32) -> Value {
@@ -506,7 +548,7 @@ impl<'a> Emitter<'a> {
         let rotated = self.rotate(addr, shift);
         let page = self.b.ins().ushr_imm_u(rotated, i64::from(PAGE_BYTES.trailing_zeros() - shift));
         let notes = self.note_at(page);
-        self.continue_if_noted(notes, spot, base, (op.imm, op.imm.wrapping_add(width - 1)));
+        self.continue_if_noted(notes, spot, base, &Touched::of(op.imm, width));
         self.b.ins().uextend(I64, addr)
     }
 
@@ -522,8 +564,7 @@ impl<'a> Emitter<'a> {
         self.b.ins().brif(is_taken, taken, &[], untaken, &[]);
         for (block, is_here, pc) in [(taken, is_taken_here, target), (untaken, is_untaken_here, behind)] {
             if !is_here {
-                self.b.switch_to_block(block);
-                self.b.seal_block(block);
+                self.begin(block);
                 self.go(pc);
             }
         }
@@ -589,6 +630,12 @@ impl<'a> Emitter<'a> {
         self.b.ins().jump(self.lookup, &[pc.into(), left.into()]);
     }
 
+    /// Goes on emitting in `block`, which all that lead to it are known of.
+    fn begin(&mut self, block: ir::Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+    }
+
     fn cold_block(&mut self) -> ir::Block {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
@@ -599,11 +646,9 @@ impl<'a> Emitter<'a> {
     fn continue_if(&mut self, condition: Value, spot: Spot<'_>) {
         let (fail, go) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(condition, go, &[], fail, &[]);
-        self.b.switch_to_block(fail);
-        self.b.seal_block(fail);
+        self.begin(fail);
         self.exit_here(spot);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+        self.begin(go);
     }
 
     /// Leaves before the operation at `spot`, for the plain engine to execute it.
