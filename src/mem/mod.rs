@@ -24,6 +24,7 @@ pub use page::{PAGE_BYTES, PAGE_COUNT, PAGE_WORDS, Page, PageNo, ZERO_PAGE};
 use crate::map::{self, Addr, Mode};
 use page::word_index;
 pub(crate) use raw::Views;
+pub use raw::{Refused, on_refusal};
 pub(crate) use watched::Watched;
 
 /// The words of a page as they were at the last mark.
@@ -115,7 +116,7 @@ impl Memory {
     /// Memory in which every byte is 0.
     ///
     /// # Panics
-    /// When the host has no 4 GiB of address space for this process.
+    /// When the host has no 4 GiB of address space for this process, unless [`on_refusal`] was told otherwise.
     pub fn new() -> Memory {
         let notes = vec![0; 4 * PAGE_COUNT].into_boxed_slice();
         Memory {

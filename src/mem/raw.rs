@@ -4,6 +4,9 @@
 //! what it touches (MEM-8), and every guest address has a place: no access needs a bounds check.
 
 use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::sync::OnceLock;
 
 use memmap2::{MmapMut, MmapOptions};
 
@@ -45,20 +48,60 @@ impl<'a> Views<'a> {
     }
 }
 
+/// 256 MiB of address space: the notes of a memory (16 MiB), compiled code (32 MiB), and what is allocated by the way.
+const ROOM_BYTES: usize = 256 << 20;
+
+fn reserve(bytes: usize) -> io::Result<MmapMut> {
+    MmapOptions::new().len(bytes).no_reserve_swap().map_anon()
+}
+
+/// The host refused address space for a guest's memory. Displays as a sentence that says what to do.
+#[derive(Debug)]
+pub struct Refused(io::Error);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refused(why) = self;
+        write!(
+            f,
+            "the host refuses 4 GiB of address space for a guest's memory: {why}; raise the limit of this process \
+             (`ulimit -v unlimited`): of these 4 GiB a guest costs what it touches (MEM-8)"
+        )
+    }
+}
+
+static ON_REFUSAL: OnceLock<fn(&Refused) -> !> = OnceLock::new();
+
+/// From now on `hook` is called when the host refuses memory for a guest; by default the thread panics.
+/// As when the allocator fails, there is nobody to return to: memory is copied where no error can be told. The first hook
+/// stays.
+pub fn on_refusal(hook: fn(&Refused) -> !) {
+    let _ = ON_REFUSAL.set(hook);
+}
+
+fn refuse(refused: &Refused) -> ! {
+    match ON_REFUSAL.get() {
+        Some(hook) => hook(refused),
+        None => panic!("{refused}"),
+    }
+}
+
 /// Zeroed host memory for the whole address space.
 pub struct Ram {
     map: MmapMut,
 }
 
 impl Ram {
-    /// Reserves the address space; every word is 0.
-    ///
-    /// # Panics
-    /// When the host refuses the reservation: it has no 4 GiB of address space for this process.
+    /// Reserves the address space; every word is 0. If the host refuses, what [`on_refusal`] was told happens.
     pub fn new() -> Ram {
-        let map = MmapOptions::new().len(WORD_COUNT * 4).no_reserve_swap().map_anon();
-        let map = map.unwrap_or_else(|error| panic!("the host refuses to reserve 4 GiB of address space: {error}"));
-        Ram { map }
+        Ram::reserve().unwrap_or_else(|error| refuse(&Refused(error)))
+    }
+
+    fn reserve() -> io::Result<Ram> {
+        let map = reserve(WORD_COUNT * 4)?;
+        // Held for a moment: with less than this, what the process does next would fail, and that ends in an abort.
+        reserve(ROOM_BYTES)?;
+        Ok(Ram { map })
     }
 
     /// The words.
