@@ -81,7 +81,6 @@ pub(crate) mod note {
 /// Sparse memory, in words.
 pub struct Memory {
     ram: raw::Ram,
-    notes: Box<Notes>,
     /// Every page that exists, in order of creation.
     numbers: Vec<PageNo>,
     /// The pages written since the last mark, in order of the first write.
@@ -105,7 +104,7 @@ impl Clone for Memory {
         copy.saved.clone_from(&self.saved);
         for &page in &self.numbers {
             *copy.page_mut(page) = *self.page(page);
-            copy.notes[page.index()] = self.notes[page.index()] & (note::EXISTS | note::WRITTEN);
+            copy.ram.notes_mut()[page.index()] = self.ram.notes()[page.index()] & (note::EXISTS | note::WRITTEN);
             copy.note_stores(page);
         }
         copy
@@ -118,10 +117,8 @@ impl Memory {
     /// # Panics
     /// When the host has no 4 GiB of address space for this process, unless [`on_refusal`] was told otherwise.
     pub fn new() -> Memory {
-        let notes = vec![0; 4 * PAGE_COUNT].into_boxed_slice();
         Memory {
             ram: raw::Ram::new(),
-            notes: notes.try_into().unwrap_or_else(|_| unreachable!("the length is that of the type")),
             numbers: Vec::new(),
             written: Vec::new(),
             saved: None,
@@ -148,20 +145,21 @@ impl Memory {
     /// Whether a store of `mode` to the page of `addr` needs no preparation and breaks no rule of MAP-5.
     #[inline]
     fn may_store(&self, mode: Mode, addr: Addr) -> bool {
-        self.notes[PageNo::of(addr).index()] & note::may_store(mode) != 0
+        self.ram.notes()[PageNo::of(addr).index()] & note::may_store(mode) != 0
     }
 
     /// All memory, for engines that check each access, the notes that tell them which stores to make
     /// only through [`Memory::set_word`], and what is watched.
     #[inline]
     pub(crate) fn parts_mut(&mut self) -> (Views<'_>, &Notes, &Watched) {
-        (self.ram.views(), &self.notes, &self.watched)
+        let (views, notes) = self.ram.views();
+        (views, notes, &self.watched)
     }
 
     /// The first byte of memory and the first note, for generated code.
     #[cfg(feature = "jit")]
     pub(crate) fn raw_parts(&mut self) -> (*mut u8, *const u8) {
-        (std::ptr::from_mut(self.ram.words_mut()).cast(), self.notes.as_ptr())
+        (std::ptr::from_mut(self.ram.words_mut()).cast(), self.ram.notes().as_ptr())
     }
 
     /// The words of `page`, zeros if it does not exist.
@@ -185,7 +183,7 @@ impl Memory {
 
     /// Whether anything was ever stored in `page`.
     pub fn exists(&self, page: PageNo) -> bool {
-        self.notes[page.index()] & note::EXISTS != 0
+        self.ram.notes()[page.index()] & note::EXISTS != 0
     }
 
     /// The number of pages that exist.
@@ -207,7 +205,7 @@ impl Memory {
     /// (empty for the first, when nothing was kept).
     pub fn mark(&mut self) -> Vec<SavedPage> {
         for page in std::mem::take(&mut self.written) {
-            self.notes[page.index()] &= !note::WRITTEN;
+            self.ram.notes_mut()[page.index()] &= !note::WRITTEN;
             self.note_stores(page);
         }
         self.saved.replace(Vec::new()).unwrap_or_default()
@@ -233,7 +231,7 @@ impl Memory {
         let page = PageNo::of(addrs.start);
         let first = word_index(addrs.start);
         self.code.watch(page, first..first + (addrs.end.wrapping_sub(addrs.start) / map::WORD_BYTES) as usize);
-        self.notes[page.index()] |= note::CODE;
+        self.ram.notes_mut()[page.index()] |= note::CODE;
         self.note_stores(page);
     }
 
@@ -251,7 +249,7 @@ impl Memory {
 
     fn note_watched(&mut self, watched: u8) {
         for page in self.watched.pages().collect::<Vec<_>>() {
-            let notes = &mut self.notes[page.index()];
+            let notes = &mut self.ram.notes_mut()[page.index()];
             *notes = *notes & !note::WATCHED | watched;
             self.note_stores(page);
         }
@@ -268,7 +266,7 @@ impl Memory {
     #[inline(never)]
     fn prepare_store(&mut self, addr: Addr) {
         let page = PageNo::of(addr);
-        if self.notes[page.index()] & note::WRITTEN == 0 {
+        if self.ram.notes()[page.index()] & note::WRITTEN == 0 {
             self.make_writable(page);
         }
         if self.code.holds(page, word_index(addr)) {
@@ -278,15 +276,15 @@ impl Memory {
 
     /// The words of `page` are about to change: translations of it are worth nothing any more.
     fn forget_code(&mut self, page: PageNo) {
-        if self.notes[page.index()] & note::CODE != 0 {
+        if self.ram.notes()[page.index()] & note::CODE != 0 {
             self.code.changed(page);
-            self.notes[page.index()] &= !note::CODE;
+            self.ram.notes_mut()[page.index()] &= !note::CODE;
             self.note_stores(page);
         }
     }
 
     fn make_writable(&mut self, page: PageNo) {
-        let notes = self.notes[page.index()];
+        let notes = self.ram.notes()[page.index()];
         if notes & note::WRITTEN != 0 {
             return;
         }
@@ -299,13 +297,13 @@ impl Memory {
             self.numbers.push(page);
         }
         self.written.push(page);
-        self.notes[page.index()] |= note::EXISTS | note::WRITTEN;
+        self.ram.notes_mut()[page.index()] |= note::EXISTS | note::WRITTEN;
         self.note_stores(page);
     }
 
     /// Notes who may store to `page` without asking.
     fn note_stores(&mut self, page: PageNo) {
-        let notes = &mut self.notes[page.index()];
+        let notes = &mut self.ram.notes_mut()[page.index()];
         let (user, machine) = (note::may_store(Mode::User), note::may_store(Mode::Machine));
         *notes &= !((user | machine) | (user | machine) << note::BESIDE_SHIFT);
         // The page of the registers is not memory (MAP-6): whoever stores there asks the machine.

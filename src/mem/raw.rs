@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 use memmap2::{MmapMut, MmapOptions};
 
+use super::Notes;
+
 /// Words in the address space.
 pub const WORD_COUNT: usize = 1 << 30;
 
@@ -48,7 +50,7 @@ impl<'a> Views<'a> {
     }
 }
 
-/// 256 MiB of address space: the notes of a memory (16 MiB), compiled code (32 MiB), and what is allocated by the way.
+/// 256 MiB of address space: compiled code (32 MiB), and what is allocated by the way.
 const ROOM_BYTES: usize = 256 << 20;
 
 fn reserve(bytes: usize) -> io::Result<MmapMut> {
@@ -86,9 +88,11 @@ fn refuse(refused: &Refused) -> ! {
     }
 }
 
-/// Zeroed host memory for the whole address space.
+/// Zeroed host memory for the whole address space, and a byte of notes for every page, zeroed too.
 pub struct Ram {
     map: MmapMut,
+    /// A mapping as well: the allocator would clear again, every time, what a memory before this one had.
+    notes: MmapMut,
 }
 
 impl Ram {
@@ -98,10 +102,22 @@ impl Ram {
     }
 
     fn reserve() -> io::Result<Ram> {
-        let map = reserve(WORD_COUNT * 4)?;
+        let (map, notes) = (reserve(WORD_COUNT * 4)?, reserve(size_of::<Notes>())?);
         // Held for a moment: with less than this, what the process does next would fail, and that ends in an abort.
         reserve(ROOM_BYTES)?;
-        Ok(Ram { map })
+        Ok(Ram { map, notes })
+    }
+
+    /// The notes.
+    #[inline]
+    pub fn notes(&self) -> &Notes {
+        self.notes.first_chunk().unwrap_or_else(|| unreachable!("the mapping has the length of the type"))
+    }
+
+    /// The notes, to change.
+    #[inline]
+    pub fn notes_mut(&mut self) -> &mut Notes {
+        self.notes.first_chunk_mut().unwrap_or_else(|| unreachable!("the mapping has the length of the type"))
     }
 
     /// The words.
@@ -122,16 +138,17 @@ impl Ram {
         unsafe { &mut *self.map.as_mut_ptr().cast::<Words>() }
     }
 
-    /// The words, half-words and bytes, each of which can be changed through the others.
+    /// The words, half-words and bytes, each of which can be changed through the others, and the notes.
     #[inline]
     #[expect(unsafe_code, reason = "no safe cast shares memory between cells of different widths")]
-    pub fn views(&mut self) -> Views<'_> {
+    pub fn views(&mut self) -> (Views<'_>, &Notes) {
         let start = self.map.as_mut_ptr();
         // SAFETY: each pointer covers the mapping of 4 * WORD_COUNT bytes, aligned as in `words`, and every bit
         // pattern is valid in each width. All three are slices of cells, which may be changed while shared;
         // `Cell` is not `Sync`, so they stay on this thread; `self` is borrowed mutably for as long, so nothing
         // else reads or writes the mapping.
-        unsafe { Views { words: &*start.cast(), halves: &*start.cast(), bytes: &*start.cast() } }
+        let views = unsafe { Views { words: &*start.cast(), halves: &*start.cast(), bytes: &*start.cast() } };
+        (views, self.notes())
     }
 }
 
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn views_are_little_endian() {
         let mut ram = Ram::new();
-        let views = ram.views();
+        let (views, _) = ram.views();
         views.word(8).set(0x0403_0201);
         let bytes = [8, 9, 10, 11].map(|addr| views.byte(addr).get());
         assert_eq!((bytes, views.half(8).get(), views.half(10).get()), ([1, 2, 3, 4], 0x0201, 0x0403));
