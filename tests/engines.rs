@@ -4,8 +4,8 @@
 //! Programs are random and nasty on purpose: loops, faults at the edges of blocks and regions, stores to
 //! code that is about to run, jumps to misaligned addresses, the registers' window, changes of mode.
 //! A failure is shrunk, by quickcheck, to the instructions and the steps that it needs, and printed as a [`Case`].
-//! `LOCKSTEP_SEED=<number>` starts from other cases; `make engines-long SEEDS=<count>` tries more of them, and says how
-//! many steps were compared.
+//! `LOCKSTEP_SEED=<number>` starts from other cases; `make engines-long STEPS=<count>` tries more of them, until so many
+//! steps were compared.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -114,7 +114,8 @@ impl Case {
 
 impl Arbitrary for Case {
     fn arbitrary(g: &mut Gen) -> Case {
-        Case { seed: u64::arbitrary(g), removed: BTreeSet::new(), steps: 6_000 }
+        let steps = *g.choose(&[1_000, 6_000, 30_000, 100_000]).expect("there is something to choose from");
+        Case { seed: u64::arbitrary(g), removed: BTreeSet::new(), steps }
     }
 
     /// Fewer steps, and fewer instructions: half of them, a quarter, down to a single one.
@@ -327,13 +328,46 @@ fn engines() -> Vec<AnyEngine> {
     engines
 }
 
-/// Tries `property` on `count` cases, or on as many as `LOCKSTEP_SEEDS` says.
-fn check(count: u64, property: fn(Case)) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let seed = number("LOCKSTEP_SEED").unwrap_or(1);
-    println!("LOCKSTEP_SEED={seed}");
-    let count = number("LOCKSTEP_SEEDS").unwrap_or(count);
-    QuickCheck::new().rng(Gen::from_size_and_seed(100, seed)).tests(count).max_tests(count).quickcheck(property);
+/// Random programs, and how many steps were compared on them.
+struct Campaign {
+    /// Which engines were compared with the plain one, in words.
+    what: &'static str,
+    steps: AtomicU64,
+}
+
+impl Campaign {
+    const fn of(what: &'static str) -> Campaign {
+        Campaign { what, steps: AtomicU64::new(0) }
+    }
+
+    fn count(&self, steps: u64) {
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+    }
+
+    /// Tries `property` on 150 cases, or on so many times 150 that `LOCKSTEP_STEPS` steps were compared.
+    fn check(&self, property: fn(Case)) {
+        const CASES: u64 = 150;
+        let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+        let (first, wanted) = (number("LOCKSTEP_SEED").unwrap_or(1), number("LOCKSTEP_STEPS").unwrap_or(0));
+        let mut told = 0;
+        for seed in first.. {
+            if seed == first || self.steps.load(Ordering::Relaxed) >= told + wanted / 50 {
+                told = self.steps.load(Ordering::Relaxed);
+                println!("{}: {told} steps compared; going on with LOCKSTEP_SEED={seed}", self.what);
+            }
+            let random = Gen::from_size_and_seed(100, seed);
+            QuickCheck::new().rng(random).tests(CASES).max_tests(CASES).quickcheck(property);
+            let steps = self.steps.load(Ordering::Relaxed);
+            if steps >= wanted {
+                let cases = (seed - first + 1) * CASES;
+                println!(
+                    "{}: {steps} steps compared on {cases} programs, seeds {first} to {seed}: no difference",
+                    self.what
+                );
+                return;
+            }
+        }
+    }
 }
 
 /// Runs the program of `case` with the plain engine and with `pick`'s choice among the engines, stopping both at the same
@@ -405,26 +439,24 @@ impl Stops {
 /// TIME-1, TIME-3, TRAP-2, TRAP-5, MEM-3 to MEM-6, MAP-5 to MAP-7, MODE-2 to MODE-6: an engine of its own for each program.
 #[test]
 fn engines_agree_with_the_plain_one() {
-    static STEPS: AtomicU64 = AtomicU64::new(0);
-    check(150, |case| {
+    static CAMPAIGN: Campaign = Campaign::of("block, jit, jit in the background");
+    CAMPAIGN.check(|case| {
         for number in 0..engines().len() {
-            STEPS.fetch_add(compare(&case, &mut engines(), |_| number), Ordering::Relaxed);
+            CAMPAIGN.count(compare(&case, &mut engines(), |_| number));
         }
     });
-    println!("{} steps compared", STEPS.load(Ordering::Relaxed));
 }
 
 /// Any of a set of engines may make the next steps of a machine.
 #[test]
 fn engines_can_be_switched_in_mid_run() {
-    static STEPS: AtomicU64 = AtomicU64::new(0);
-    check(150, |case| {
+    static CAMPAIGN: Campaign = Campaign::of("changing engines");
+    CAMPAIGN.check(|case| {
         let mut engines = engines();
         engines.push(AnyEngine::new(EngineKind::Step));
         let count = engines.len() as u32;
-        STEPS.fetch_add(compare(&case, &mut engines, |random| random.below(count) as usize), Ordering::Relaxed);
+        CAMPAIGN.count(compare(&case, &mut engines, |random| random.below(count) as usize));
     });
-    println!("{} steps compared, on changing engines", STEPS.load(Ordering::Relaxed));
 }
 
 /// MEM-5: the store changes the next instruction, every time round a loop that is compiled by then.
