@@ -40,7 +40,7 @@ pub(super) struct CodeMemory {
     pub door: Entry,
 }
 
-type Door = extern "C" fn(code: usize, context: *mut Context, ram: *mut u8, notes: *const u8, left: i64) -> i64;
+type Door = extern "C" fn(code: usize, context: *mut Context, ram: *mut u8, left: i64) -> i64;
 
 impl CodeMemory {
     pub fn new(module: JITModule) -> CodeMemory {
@@ -55,18 +55,18 @@ impl CodeMemory {
     pub fn call(&self, code: Entry, context: &mut Context, mem: &mut Memory, left: i64) -> i64 {
         assert!(self.door != Entry::NONE && code != Entry::NONE, "nothing to call");
         (context.watched_stores, context.watched_loads) = (mem.watched().stores.addr(), mem.watched().loads.addr());
-        let (ram, notes) = mem.raw_parts();
+        let ram = mem.raw();
         // SAFETY: `door` is the address of the function that `jit::make_door` generated with exactly this
         // signature, in a module that lives as long as `self`.
         let door = unsafe { std::mem::transmute::<usize, Door>(self.door.0) };
         // What the generated code does is sound for these reasons: `code` is a function of the same module
         // (`Compiled` keeps no entry longer than the module); it writes `context`, which is borrowed mutably,
-        // at the offsets of its `repr(C)` fields; it reads the notes at indices below their number, because it
+        // at the offsets of its `repr(C)` fields; it reads the notes, in front of `ram`, at indices below their number, because it
         // shifts a 32-bit address right by at least 8; and it reads or writes `ram` only at addresses that it compared
         // with the region's bounds or whose note allows a store, so below 4 GiB, which is what is mapped; and it reads the
         // bits of what is watched only where a note says that something is, so that they are there, eight bytes at an
         // address divided by 8, which is below their number.
-        door(code.0, context, ram, notes, left)
+        door(code.0, context, ram, left)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A region as Cranelift's intermediate code.
 //!
 //! Every generated function has the signature of [`signature`]: it gets the context, the guest's
-//! memory, its notes and how many steps it may make, and returns how many are left. Registers are SSA values from the entry
+//! memory and how many steps it may make, and returns how many are left. Registers are SSA values from the entry
 //! to an exit; an exit stores those that may have changed.
 
 use cranelift_codegen::Context as Compilation;
@@ -18,7 +18,7 @@ use super::jit_access::{Access, Group, Touched, groups};
 use super::jit_call::Context;
 use super::jit_region::{Part, Region};
 use crate::map::{self, Addr, SINK_INDEX};
-use crate::mem::{PAGE_BYTES, note};
+use crate::mem::{NOTES_BYTES, PAGE_BYTES, note};
 
 /// Why generated code stopped; [`Context::reason`].
 pub(super) mod reason {
@@ -58,8 +58,8 @@ pub(super) struct Emitter<'a> {
     /// The steps that are left.
     left: Variable,
     context: Value,
+    /// The guest's memory; the notes are in front of it.
     ram: Value,
-    notes: Value,
     /// The signature of regions.
     sig: SigRef,
     /// The code of each part.
@@ -92,10 +92,10 @@ impl Spot<'_> {
     }
 }
 
-/// The signature of every region: (context, memory, notes, left) -> left.
+/// The signature of every region: (context, memory, left) -> left.
 fn signature() -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
-    signature.params.extend([AbiParam::new(I64); 4]);
+    signature.params.extend([AbiParam::new(I64); 3]);
     signature.returns.push(AbiParam::new(I64));
     signature
 }
@@ -104,7 +104,7 @@ fn signature() -> Signature {
 pub(super) fn emit_door(compilation: &mut Compilation, config: TargetFrontendConfig) {
     let mut functions = FunctionBuilderContext::new();
     let mut signature_of_door = Signature::new(config.default_call_conv);
-    signature_of_door.params.extend([AbiParam::new(I64); 5]);
+    signature_of_door.params.extend([AbiParam::new(I64); 4]);
     signature_of_door.returns.push(AbiParam::new(I64));
     compilation.func = ir::Function::with_name_signature(UserFuncName::default(), signature_of_door);
     let mut b = FunctionBuilder::new(&mut compilation.func, &mut functions);
@@ -133,7 +133,7 @@ impl<'a> Emitter<'a> {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
-        let [context, ram, notes, left_param] = [0, 1, 2, 3].map(|i| b.block_params(entry)[i]);
+        let [context, ram, left_param] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
         let regs = (0..32).map(|_| b.declare_var(I32)).collect();
         let left = b.declare_var(I64);
         b.def_var(left, left_param);
@@ -150,7 +150,6 @@ impl<'a> Emitter<'a> {
             left,
             context,
             ram,
-            notes,
             sig,
             blocks,
             leave,
@@ -232,8 +231,8 @@ impl<'a> Emitter<'a> {
             Code::Xor => self.alu(op, |b, x, y| b.ins().bxor(x, y)),
             Code::Or => self.alu(op, |b, x, y| b.ins().bor(x, y)),
             Code::And => self.alu(op, |b, x, y| b.ins().band(x, y)),
-            Code::Slt => self.compare(op, IntCC::SignedLessThan),
-            Code::Sltu => self.compare(op, IntCC::UnsignedLessThan),
+            Code::Slt => self.alu(op, less(IntCC::SignedLessThan)),
+            Code::Sltu => self.alu(op, less(IntCC::UnsignedLessThan)),
             // Cranelift's shifts take their amount modulo the width, as ISA-8 does.
             Code::Sll => self.alu(op, |b, x, y| b.ins().ishl(x, y)),
             Code::Srl => self.alu(op, |b, x, y| b.ins().ushr(x, y)),
@@ -242,8 +241,8 @@ impl<'a> Emitter<'a> {
             Code::Xori => self.alu_imm(op, |b, x, y| b.ins().bxor(x, y)),
             Code::Ori => self.alu_imm(op, |b, x, y| b.ins().bor(x, y)),
             Code::Andi => self.alu_imm(op, |b, x, y| b.ins().band(x, y)),
-            Code::Slti => self.compare_imm(op, IntCC::SignedLessThan),
-            Code::Sltiu => self.compare_imm(op, IntCC::UnsignedLessThan),
+            Code::Slti => self.alu_imm(op, less(IntCC::SignedLessThan)),
+            Code::Sltiu => self.alu_imm(op, less(IntCC::UnsignedLessThan)),
             Code::Slli => self.alu_imm(op, |b, x, y| b.ins().ishl(x, y)),
             Code::Srli => self.alu_imm(op, |b, x, y| b.ins().ushr(x, y)),
             Code::Srai => self.alu_imm(op, |b, x, y| b.ins().sshr(x, y)),
@@ -318,20 +317,6 @@ impl<'a> Emitter<'a> {
         let (x, y) = (self.get(op.rs1), self.word(op.imm));
         let value = f(&mut self.b, x, y);
         self.set(op.rd, value);
-    }
-
-    fn compare(&mut self, op: BlockOp, condition: IntCC) {
-        self.alu(op, |b, x, y| {
-            let is_less = b.ins().icmp(condition, x, y);
-            b.ins().uextend(I32, is_less)
-        });
-    }
-
-    fn compare_imm(&mut self, op: BlockOp, condition: IntCC) {
-        self.alu_imm(op, |b, x, y| {
-            let is_less = b.ins().icmp(condition, x, y);
-            b.ins().uextend(I32, is_less)
-        });
     }
 
     fn mul_high(&mut self, op: BlockOp, is_x_signed: bool, is_y_signed: bool) {
@@ -439,8 +424,8 @@ impl<'a> Emitter<'a> {
 
     fn note_at(&mut self, index: Value) -> Value {
         let index = self.b.ins().uextend(I64, index);
-        let place = self.b.ins().iadd(self.notes, index);
-        self.b.ins().load(I8, MemFlagsData::trusted(), place, 0)
+        let place = self.b.ins().iadd(self.ram, index);
+        self.b.ins().load(I8, MemFlagsData::trusted(), place, -(NOTES_BYTES as i32))
     }
 
     /// Leaves unless `notes` allow the `stores`, or allow those of nothing watched and they are such.
@@ -712,10 +697,18 @@ impl<'a> Emitter<'a> {
         self.b.ins().brif(is_there, there, &[], elsewhere, &[]);
         self.b.switch_to_block(there);
         let code = self.b.ins().load(I64, MemFlagsData::trusted(), slot, Slot::ENTRY);
-        self.b.ins().return_call_indirect(self.sig, code, &[self.context, self.ram, self.notes, left]);
+        self.b.ins().return_call_indirect(self.sig, code, &[self.context, self.ram, left]);
         self.b.switch_to_block(elsewhere);
         let reason = self.word(reason::ELSEWHERE);
         self.emit_return(pc, left, reason);
+    }
+}
+
+/// 1 where `condition` holds, else 0: what SLT and its kin compute.
+fn less(condition: IntCC) -> impl Fn(&mut FunctionBuilder<'_>, Value, Value) -> Value {
+    move |b, x, y| {
+        let is_less = b.ins().icmp(condition, x, y);
+        b.ins().uextend(I32, is_less)
     }
 }
 

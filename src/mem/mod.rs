@@ -23,6 +23,8 @@ pub use page::{PAGE_BYTES, PAGE_COUNT, PAGE_WORDS, Page, PageNo, ZERO_PAGE};
 
 use crate::map::{self, Addr, Mode};
 use page::word_index;
+#[cfg(feature = "jit")]
+pub(crate) use raw::NOTES_BYTES;
 pub(crate) use raw::Views;
 pub use raw::{Refused, on_refusal};
 pub(crate) use watched::Watched;
@@ -156,10 +158,10 @@ impl Memory {
         (views, notes, &self.watched)
     }
 
-    /// The first byte of memory and the first note, for generated code.
+    /// The first byte of memory, with the notes in front of it, for generated code.
     #[cfg(feature = "jit")]
-    pub(crate) fn raw_parts(&mut self) -> (*mut u8, *const u8) {
-        (std::ptr::from_mut(self.ram.words_mut()).cast(), self.ram.notes().as_ptr())
+    pub(crate) fn raw(&mut self) -> *mut u8 {
+        self.ram.raw()
     }
 
     /// The words of `page`, zeros if it does not exist.

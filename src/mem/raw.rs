@@ -88,12 +88,21 @@ fn refuse(refused: &Refused) -> ! {
     }
 }
 
-/// Zeroed host memory for the whole address space, and a byte of notes for every page, zeroed too.
+/// Zeroed host memory for the whole address space, behind a byte of notes for every page, zeroed too.
+///
+/// ```text
+///   map: | notes, 16 MiB | words, 4 GiB |
+/// ```
+///
+/// One mapping, so that generated code finds both by one address.
 pub struct Ram {
     map: MmapMut,
-    /// A mapping as well: the allocator would clear again, every time, what a memory before this one had.
-    notes: MmapMut,
 }
+
+/// Where the words begin in the mapping: a multiple of a page of the host.
+pub const NOTES_BYTES: usize = size_of::<Notes>();
+
+const _: () = assert!(NOTES_BYTES.is_multiple_of(1 << 16) && NOTES_BYTES <= i32::MAX as usize);
 
 impl Ram {
     /// Reserves the address space; every word is 0. If the host refuses, what [`on_refusal`] was told happens.
@@ -102,32 +111,38 @@ impl Ram {
     }
 
     fn reserve() -> io::Result<Ram> {
-        let (map, notes) = (reserve(WORD_COUNT * 4)?, reserve(size_of::<Notes>())?);
+        let map = reserve(NOTES_BYTES + WORD_COUNT * 4)?;
         // Held for a moment: with less than this, what the process does next would fail, and that ends in an abort.
         reserve(ROOM_BYTES)?;
-        Ok(Ram { map, notes })
+        Ok(Ram { map })
     }
 
     /// The notes.
     #[inline]
     pub fn notes(&self) -> &Notes {
-        self.notes.first_chunk().unwrap_or_else(|| unreachable!("the mapping has the length of the type"))
+        self.map.first_chunk().unwrap_or_else(|| unreachable!("the mapping begins with them"))
     }
 
     /// The notes, to change.
     #[inline]
     pub fn notes_mut(&mut self) -> &mut Notes {
-        self.notes.first_chunk_mut().unwrap_or_else(|| unreachable!("the mapping has the length of the type"))
+        self.map.first_chunk_mut().unwrap_or_else(|| unreachable!("the mapping begins with them"))
+    }
+
+    /// The first byte of the words, with the notes in front of it, for generated code.
+    #[cfg(feature = "jit")]
+    pub fn raw(&mut self) -> *mut u8 {
+        self.map.as_mut_ptr().wrapping_add(NOTES_BYTES)
     }
 
     /// The words.
     #[inline]
     #[expect(unsafe_code, reason = "the check that a safe cast repeats at every access")]
     pub fn words(&self) -> &Words {
-        // SAFETY: `new` made the mapping 4 * WORD_COUNT bytes long, and nothing changes its length; it starts at a
-        // page of the host, so it is aligned for words; it was zeroed, and every word is a valid `u32`. The
-        // reference borrows `self`, which owns the mapping.
-        unsafe { &*self.map.as_ptr().cast::<Words>() }
+        // SAFETY: `new` made the mapping 4 * WORD_COUNT bytes longer than NOTES_BYTES, and nothing changes its length;
+        // it starts at a page of the host, and NOTES_BYTES is a multiple of one, so the words are aligned; they were
+        // zeroed, and every word is a valid `u32`. The reference borrows `self`, which owns the mapping.
+        unsafe { &*self.map.as_ptr().add(NOTES_BYTES).cast::<Words>() }
     }
 
     /// The words, to change.
@@ -135,20 +150,21 @@ impl Ram {
     #[expect(unsafe_code, reason = "the check that a safe cast repeats at every access")]
     pub fn words_mut(&mut self) -> &mut Words {
         // SAFETY: as in `words`; `self` is borrowed mutably, so the reference is the only one.
-        unsafe { &mut *self.map.as_mut_ptr().cast::<Words>() }
+        unsafe { &mut *self.map.as_mut_ptr().add(NOTES_BYTES).cast::<Words>() }
     }
 
     /// The words, half-words and bytes, each of which can be changed through the others, and the notes.
     #[inline]
     #[expect(unsafe_code, reason = "no safe cast shares memory between cells of different widths")]
     pub fn views(&mut self) -> (Views<'_>, &Notes) {
-        let start = self.map.as_mut_ptr();
-        // SAFETY: each pointer covers the mapping of 4 * WORD_COUNT bytes, aligned as in `words`, and every bit
+        let (notes, words) = self.map.split_at_mut(NOTES_BYTES);
+        let start = words.as_mut_ptr();
+        // SAFETY: each pointer covers the 4 * WORD_COUNT bytes behind the notes, aligned as in `words`, and every bit
         // pattern is valid in each width. All three are slices of cells, which may be changed while shared;
         // `Cell` is not `Sync`, so they stay on this thread; `self` is borrowed mutably for as long, so nothing
-        // else reads or writes the mapping.
+        // else reads or writes these bytes.
         let views = unsafe { Views { words: &*start.cast(), halves: &*start.cast(), bytes: &*start.cast() } };
-        (views, self.notes())
+        (views, notes.first_chunk().unwrap_or_else(|| unreachable!("the mapping begins with them")))
     }
 }
 
@@ -166,11 +182,15 @@ mod tests {
         ram.words_mut()[0] = 0x0403_0201;
         ram.words_mut()[WORD_COUNT - 1] = 0x0807_0605;
         let bytes = WORD_COUNT * 4;
-        assert_eq!(ram.map.len(), bytes);
-        assert_eq!(u32::from_ne_bytes(ram.map[..4].try_into().unwrap()), 0x0403_0201);
-        assert_eq!(u32::from_ne_bytes(ram.map[bytes - 4..].try_into().unwrap()), 0x0807_0605);
-        ram.map[4..8].copy_from_slice(&7u32.to_ne_bytes());
+        assert_eq!(ram.map.len(), NOTES_BYTES + bytes);
+        let map = &mut ram.map[NOTES_BYTES..];
+        assert_eq!(u32::from_ne_bytes(map[..4].try_into().unwrap()), 0x0403_0201);
+        assert_eq!(u32::from_ne_bytes(map[bytes - 4..].try_into().unwrap()), 0x0807_0605);
+        map[4..8].copy_from_slice(&7u32.to_ne_bytes());
         assert_eq!(ram.words()[1], 7);
+        assert!(ram.notes().iter().all(|&note| note == 0));
+        ram.notes_mut().fill(0xff);
+        assert_eq!(ram.words()[0], 0x0403_0201);
     }
 
     /// MEM-1: the views agree with shifts of the word, in both directions.
