@@ -211,14 +211,15 @@ impl<'a> Emitter<'a> {
             return;
         }
         let left = self.b.use_var(self.left);
-        let after = self.b.ins().iadd_imm_s(left, -i64::from(part.block.steps));
-        let is_over = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, after, 0);
+        let is_over = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, i64::from(part.block.steps));
         let (over, go) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(is_over, over, &[], go, &[]);
         self.begin(over);
         let pc = self.word(part.block.pc);
         self.exit(pc, left, reason::BUDGET);
         self.begin(go);
+        // Not before the comparison: one register holds both, and the loop needs no move.
+        let after = self.b.ins().iadd_imm_s(left, -i64::from(part.block.steps));
         self.b.def_var(self.left, after);
     }
 
