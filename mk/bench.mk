@@ -57,7 +57,9 @@ bench-risc0: ## build RISC Zero's executor for a column of its own in `make benc
 	$(CARGO) build --release -p lockstep-harness --features risc0 --example bench_risc0
 
 .PHONY: engines-long
-SEEDS ?= 20000
-engines-long: ## run SEEDS random programs (20000), and every official test, on every engine beside the plain one, optimised
-	LOCKSTEP_SEEDS=$(SEEDS) $(CARGO) test --release -p lockstep-vm --test engines -- --nocapture engines_
+STEPS ?= 1000000000
+ENGINES_LONG := LOCKSTEP_STEPS=$$(($(STEPS) / 2)) $(CARGO) test --release -p lockstep-vm --test engines -- --nocapture
+engines-long: ## compare the engines with the plain one on random programs, STEPS steps (10^9), and on every official test
+	$(ENGINES_LONG) engines_agree_with_the_plain_one
+	$(ENGINES_LONG) engines_can_be_switched_in_mid_run
 	LOCKSTEP_ALL=1 $(CARGO) test --release -p lockstep-harness --test engines

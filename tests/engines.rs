@@ -4,8 +4,8 @@
 //! Programs are random and nasty on purpose: loops, faults at the edges of blocks and regions, stores to
 //! code that is about to run, jumps to misaligned addresses, the registers' window, changes of mode.
 //! A failure is shrunk, by quickcheck, to the instructions and the steps that it needs, and printed as a [`Case`].
-//! `LOCKSTEP_SEED=<number>` starts from other cases; `make engines-long SEEDS=<count>` tries more of them, and says how
-//! many steps were compared.
+//! `LOCKSTEP_SEED=<number>` starts from other cases; `make engines-long STEPS=<count>` tries more of them, until so many
+//! steps were compared.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -114,7 +114,8 @@ impl Case {
 
 impl Arbitrary for Case {
     fn arbitrary(g: &mut Gen) -> Case {
-        Case { seed: u64::arbitrary(g), removed: BTreeSet::new(), steps: 6_000 }
+        let steps = *g.choose(&[1_000, 6_000, 30_000, 100_000]).expect("there is something to choose from");
+        Case { seed: u64::arbitrary(g), removed: BTreeSet::new(), steps }
     }
 
     /// Fewer steps, and fewer instructions: half of them, a quarter, down to a single one.
@@ -327,13 +328,46 @@ fn engines() -> Vec<AnyEngine> {
     engines
 }
 
-/// Tries `property` on `count` cases, or on as many as `LOCKSTEP_SEEDS` says.
-fn check(count: u64, property: fn(Case)) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let seed = number("LOCKSTEP_SEED").unwrap_or(1);
-    println!("LOCKSTEP_SEED={seed}");
-    let count = number("LOCKSTEP_SEEDS").unwrap_or(count);
-    QuickCheck::new().rng(Gen::from_size_and_seed(100, seed)).tests(count).max_tests(count).quickcheck(property);
+/// Random programs, and how many steps were compared on them.
+struct Campaign {
+    /// Which engines were compared with the plain one, in words.
+    what: &'static str,
+    steps: AtomicU64,
+}
+
+impl Campaign {
+    const fn of(what: &'static str) -> Campaign {
+        Campaign { what, steps: AtomicU64::new(0) }
+    }
+
+    fn count(&self, steps: u64) {
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+    }
+
+    /// Tries `property` on 150 cases, or on so many times 150 that `LOCKSTEP_STEPS` steps were compared.
+    fn check(&self, property: fn(Case)) {
+        const CASES: u64 = 150;
+        let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+        let (first, wanted) = (number("LOCKSTEP_SEED").unwrap_or(1), number("LOCKSTEP_STEPS").unwrap_or(0));
+        let mut told = 0;
+        for seed in first.. {
+            if seed == first || self.steps.load(Ordering::Relaxed) >= told + wanted / 50 {
+                told = self.steps.load(Ordering::Relaxed);
+                println!("{}: {told} steps compared; going on with LOCKSTEP_SEED={seed}", self.what);
+            }
+            let random = Gen::from_size_and_seed(100, seed);
+            QuickCheck::new().rng(random).tests(CASES).max_tests(CASES).quickcheck(property);
+            let steps = self.steps.load(Ordering::Relaxed);
+            if steps >= wanted {
+                let cases = (seed - first + 1) * CASES;
+                println!(
+                    "{}: {steps} steps compared on {cases} programs, seeds {first} to {seed}: no difference",
+                    self.what
+                );
+                return;
+            }
+        }
+    }
 }
 
 /// Runs the program of `case` with the plain engine and with `pick`'s choice among the engines, stopping both at the same
@@ -392,15 +426,9 @@ impl Stops {
         let order = machine.hart.instructions + 1 + u64::from(random.below(longest));
         let near = |random: &mut Random| machine.hart.pc.wrapping_add(4 * random.below(24)).wrapping_sub(32);
         let breakpoints = random.one_in(3).then(|| (0..random.below(4)).map(|_| near(random)).collect());
-        // One range, or so many that engines join some of them.
-        let count = if random.one_in(4) { random.pick(&[1, 1, 2, 3, 7]) } else { 0 };
-        let range = |random: &mut Random| {
-            let first = DATA + random.below(100);
-            let last = first + random.below(64);
-            let kind = random.below(3);
-            WatchRange { first, last, on_read: kind != 0, on_write: kind != 1 }
-        };
-        Stops { order, breakpoints, watch: (0..count).map(|_| range(random)).collect() }
+        let count = if random.one_in(4) { random.pick(&[1, 1, 2, 3, 7, 40]) } else { 0 };
+        let watch = (0..count).map(|_| random_range(random, DATA, 100, 64)).collect();
+        Stops { order, breakpoints, watch }
     }
 
     fn until(&self) -> Until<'_> {
@@ -411,26 +439,24 @@ impl Stops {
 /// TIME-1, TIME-3, TRAP-2, TRAP-5, MEM-3 to MEM-6, MAP-5 to MAP-7, MODE-2 to MODE-6: an engine of its own for each program.
 #[test]
 fn engines_agree_with_the_plain_one() {
-    static STEPS: AtomicU64 = AtomicU64::new(0);
-    check(150, |case| {
+    static CAMPAIGN: Campaign = Campaign::of("block, jit, jit in the background");
+    CAMPAIGN.check(|case| {
         for number in 0..engines().len() {
-            STEPS.fetch_add(compare(&case, &mut engines(), |_| number), Ordering::Relaxed);
+            CAMPAIGN.count(compare(&case, &mut engines(), |_| number));
         }
     });
-    println!("{} steps compared", STEPS.load(Ordering::Relaxed));
 }
 
 /// Any of a set of engines may make the next steps of a machine.
 #[test]
 fn engines_can_be_switched_in_mid_run() {
-    static STEPS: AtomicU64 = AtomicU64::new(0);
-    check(150, |case| {
+    static CAMPAIGN: Campaign = Campaign::of("changing engines");
+    CAMPAIGN.check(|case| {
         let mut engines = engines();
         engines.push(AnyEngine::new(EngineKind::Step));
         let count = engines.len() as u32;
-        STEPS.fetch_add(compare(&case, &mut engines, |random| random.below(count) as usize), Ordering::Relaxed);
+        CAMPAIGN.count(compare(&case, &mut engines, |random| random.below(count) as usize));
     });
-    println!("{} steps compared, on changing engines", STEPS.load(Ordering::Relaxed));
 }
 
 /// MEM-5: the store changes the next instruction, every time round a loop that is compiled by then.
@@ -464,21 +490,36 @@ fn stores_to_code_are_seen_at_the_next_fetch() {
     }
 }
 
-/// A loop that walks through memory, over and over, stops at each watched access and at no other, compiled or not.
+/// What the loop of [`every_watched_access_stops`] does to memory at x10 each time round: a store, a load, and accesses
+/// that share a check, of more bytes than one look at what is watched takes in.
+fn walks() -> [Vec<u32>; 3] {
+    let mixed = [
+        insn(Op::Lw, 13, 10, 0, 4),
+        insn(Op::Sb, 0, 10, 11, -1),
+        insn(Op::Lbu, 15, 10, 0, 3),
+        insn(Op::Sw, 0, 10, 11, 60),
+        insn(Op::Lh, 16, 10, 0, 66),
+        insn(Op::Lb, 17, 10, 0, 131),
+        insn(Op::Sh, 0, 10, 11, 134),
+    ];
+    [vec![insn(Op::Sh, 0, 10, 11, 2)], vec![insn(Op::Lhu, 13, 10, 0, 2)], mixed.to_vec()]
+}
+
+/// A loop that walks through memory, over and over, stops at each watched access and at no other, compiled or not, in the
+/// state that the plain engine stops in.
 #[test]
 fn every_watched_access_stops() {
     const START: u32 = 0x0003_0000;
-    let accesses = [insn(Op::Sh, 0, 10, 11, 2), insn(Op::Lhu, 13, 10, 0, 2)];
-    for (access, seed) in accesses.into_iter().flat_map(|access| (0..20).map(move |seed| (access, seed))) {
-        let code = [
-            access,
+    for (walk, seed) in walks().into_iter().flat_map(|walk| (0..20).map(move |seed| (walk.clone(), seed))) {
+        let back = -4 * (walk.len() as i32 + 1);
+        let after = [
             insn(Op::Addi, 10, 10, 0, 4),
-            insn(Op::Bltu, 0, 10, 12, -8),
+            insn(Op::Bltu, 0, 10, 12, back),
             insn(Op::Addi, 10, 14, 0, 0),
-            insn(Op::Jal, 0, 0, 0, -16),
+            insn(Op::Jal, 0, 0, 0, back - 8),
         ];
         let mut mem = Memory::new();
-        for (i, word) in code.into_iter().enumerate() {
+        for (i, word) in walk.into_iter().chain(after).enumerate() {
             mem.set_word(0x0002_0000 + 4 * i as u32, word);
         }
         mem.set_word(map::SUSPEND_PC, 0x0002_0000);
@@ -487,30 +528,55 @@ fn every_watched_access_stops() {
         }
         let mut random = Random::new(seed);
         let count = 1 + random.below(7);
-        let range = |_| {
-            let first = START + random.below(4100);
-            WatchRange { first, last: first + random.below(6), on_read: access == accesses[1], on_write: true }
-        };
-        let watch: Vec<WatchRange> = (0..count).map(range).collect();
-        // Without a watch for a while, so that there is compiled code.
+        let watch: Vec<WatchRange> = (0..count).map(|_| random_range(&mut random, START, 4100, 6)).collect();
         let until = Until { watch: &watch, ..Until::order(200_000) };
-        let exits = |engine: &mut AnyEngine, machine: &mut Machine| {
+        let stops = |engine: &mut AnyEngine, machine: &mut Machine| {
+            // Without a watch for a while, so that there is compiled code.
             engine.run(machine, &mut Echo, Until::order(100_000), &mut ());
-            let mut exits = Vec::new();
+            let mut stops = Vec::new();
             loop {
                 let exit = engine.run(machine, &mut Echo, until, &mut ());
-                exits.push((exit, machine.hart.instructions));
+                stops.push((exit, machine.hart.clone()));
                 if exit == Exit::Order {
-                    return exits;
+                    return stops;
                 }
             }
         };
         let machine = || Machine::from_image(mem.clone()).unwrap();
-        let want = exits(&mut AnyEngine::new(EngineKind::Step), &mut machine());
+        let want = stops(&mut AnyEngine::new(EngineKind::Step), &mut machine());
         for mut engine in engines() {
-            assert_eq!(exits(&mut engine, &mut machine()), want, "{}: {watch:x?}", engine.kind().name());
+            let got = stops(&mut engine, &mut machine());
+            let differs = got.iter().zip(&want).position(|(got, want)| got != want);
+            assert_eq!((differs, got.len()), (None, want.len()), "{}: {watch:x?}", engine.kind().name());
         }
     }
+}
+
+/// Watching loads does not keep code from being compiled.
+#[test]
+fn code_that_looks_at_loads_is_compiled() {
+    let code = [insn(Op::Lw, 11, 10, 0, 0), insn(Op::Add, 12, 12, 11, 0), insn(Op::Jal, 0, 0, 0, -8)];
+    let mut mem = Memory::new();
+    for (i, word) in code.into_iter().enumerate() {
+        mem.set_word(0x0002_0000 + 4 * i as u32, word);
+    }
+    mem.set_word(map::SUSPEND_PC, 0x0002_0000);
+    mem.set_word(map::USER_REGS + 4 * 10, DATA);
+    let watch = [WatchRange { first: DATA + 4, last: DATA + 7, on_read: true, on_write: true }];
+    // Not every host has a compiler.
+    let Some(mut engine) = AnyEngine::eager(EngineKind::Jit) else { return };
+    let mut machine = Machine::from_image(mem).unwrap();
+    let until = Until { watch: &watch, ..Until::order(1000) };
+    assert_eq!(engine.run(&mut machine, &mut Echo, until, &mut ()), Exit::Order);
+    assert!(engine.compiled() > 0);
+}
+
+/// A range of at most `longest` bytes that begins in the `bytes` from `start` on, watched for loads, for stores or for both.
+fn random_range(random: &mut Random, start: Addr, bytes: u32, longest: u32) -> WatchRange {
+    let first = start + random.below(bytes);
+    let last = first + random.below(longest);
+    let kind = random.below(3);
+    WatchRange { first, last, on_read: kind != 0, on_write: kind != 1 }
 }
 
 /// TIME-1: a run may end at any step of a loop that is compiled, and goes on as if it had not.

@@ -25,9 +25,19 @@ impl Error {
 
     /// The exit code of the process.
     pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    /// Says what went wrong and ends the process, for where nothing can be returned.
+    pub fn exit(&self) -> ! {
+        eprintln!("error: {self}");
+        std::process::exit(self.code().into())
+    }
+
+    const fn code(&self) -> u8 {
         match self {
-            Error::Usage(_) => ExitCode::from(2),
-            Error::Infrastructure(_) => ExitCode::from(4),
+            Error::Usage(_) => 2,
+            Error::Infrastructure(_) => 4,
         }
     }
 }

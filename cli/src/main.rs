@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::error::Error;
+
 /// A RISC Zero-style zkVM that can be debugged, checked and proved
 #[derive(Parser)]
 #[command(name = "lockstep", version, arg_required_else_help = true)]
@@ -21,6 +23,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    lockstep::mem::on_refusal(|refused| Error::infrastructure(refused).exit());
     match Cli::parse().command.run() {
         Ok(code) => code,
         Err(error) => {

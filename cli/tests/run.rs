@@ -121,6 +121,31 @@ fn a_fault_is_reported() {
     assert!(text.contains(" --kernel none --at-fault"), "{text}");
 }
 
+/// A process with too little address space for a guest says so, wherever it is refused: at the first memory or at a copy.
+#[test]
+fn too_little_address_space_is_an_error() {
+    let elf = program("small", &exit_with(7));
+    let path = elf.to_str().expect("the path is UTF-8");
+    let under = |kib: u32, args: &str| {
+        let command = format!("ulimit -v {kib} && exec {} {args}", env!("CARGO_BIN_EXE_lockstep"));
+        Command::new("sh").args(["-c", &command]).stdin(Stdio::null()).output().expect("sh runs")
+    };
+    for (command, code) in [("run", 7), ("trace", 0), ("gdb --listen 127.0.0.1:0", 4), ("image-id", 0)] {
+        let args = format!("{command} {path} --kernel none");
+        let args = if command == "image-id" { format!("{command} {path}") } else { args };
+        for gib in 1..12 {
+            // A server that is not refused waits for its client.
+            let output = if code == 4 && gib > 4 { continue } else { under(gib << 20, &args) };
+            let text = stderr(&output);
+            let is_refused = text.starts_with("error: the host refuses 4 GiB of address space for a guest's memory: ")
+                && text.trim_end().lines().count() == 1;
+            let is_done = gib > 4 && output.status.code() == Some(code);
+            assert!(is_done || is_refused && output.status.code() == Some(4), "{args}, {gib} GiB: {text}");
+        }
+        assert!(code == 4 || under(20 << 20, &args).status.code() == Some(code), "{args}");
+    }
+}
+
 /// TIME-2: a limit stops at the first step at which the cycles are reached.
 #[test]
 fn a_limit_stops_the_run() {

@@ -33,6 +33,9 @@ impl Block {
 
 /// What runs above the blocks: a compiler of the hot ones, or nothing.
 pub(super) trait Tier {
+    /// A new one of the same kind, whose code leaves loads of watched addresses to the plain engine.
+    fn looking(&self) -> Self;
+
     /// How often a block is entered before the tier is asked to compile it.
     fn hot(&self) -> u32;
 
@@ -74,6 +77,8 @@ pub(super) enum Ran {
 }
 
 impl Tier for () {
+    fn looking(&self) {}
+
     fn hot(&self) -> u32 {
         u32::MAX
     }
@@ -92,7 +97,16 @@ impl Tier for () {
 }
 
 /// Translated blocks, the tier above them and the plain engine beneath.
+///
+/// Looking at loads costs, so there are two translations: one for runs that watch no load, and, once there was one that
+/// does, another for those. A debugger goes from one to the other at every stop.
 pub struct Translated<T> {
+    plain: Layer<T>,
+    looking: Option<Box<Layer<T>>>,
+}
+
+/// One translation.
+struct Layer<T> {
     cache: Box<Cache>,
     tier: T,
     step: Box<Step>,
@@ -106,9 +120,18 @@ pub struct Translated<T> {
 impl<T: Tier> Engine for Translated<T> {
     fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
         if is_active(sink) || !watch(machine, until.watch) {
-            return self.step.run(machine, host, until, sink);
+            return self.plain.step.run(machine, host, until, sink);
         }
-        self.look(until.watch.iter().any(|range| range.on_read));
+        match until.watch.iter().any(|range| range.on_read) {
+            true => self.looking().run(machine, host, until),
+            false => self.plain.run(machine, host, until),
+        }
+    }
+}
+
+impl<T: Tier> Layer<T> {
+    /// [`Engine::run`], with nobody who wants to see every step.
+    fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>) -> Exit {
         self.cut(until.breakpoints);
         let start = machine.hart.instructions;
         loop {
@@ -149,9 +172,10 @@ const SOON: u32 = 64;
 
 /// Leaves every access that `watch` is about to the plain engine; `false` if that is not possible.
 fn watch(machine: &mut Machine, watch: &[WatchRange]) -> bool {
-    let ends = |range: &WatchRange| (range.first, range.last);
-    machine.mem.watch_loads(watch.iter().filter(|range| range.on_read).map(ends));
-    machine.mem.watch_stores(watch.iter().filter(|range| range.on_write).map(ends))
+    let ranges = |is_wanted: fn(&&WatchRange) -> bool| -> Vec<(Addr, Addr)> {
+        watch.iter().filter(is_wanted).map(|range| (range.first, range.last)).collect()
+    };
+    machine.mem.watch(&ranges(|range| range.on_write), &ranges(|range| range.on_read))
 }
 
 fn is_active<S: Sink>(_sink: &S) -> bool {
@@ -161,13 +185,23 @@ fn is_active<S: Sink>(_sink: &S) -> bool {
 #[allow(private_bounds, reason = "the engines are named: Block and Jit")]
 impl<T: Tier> Translated<T> {
     #[cfg(feature = "jit")]
-    pub(super) fn tier(&self) -> &T {
-        &self.tier
+    pub(super) fn tiers(&self) -> impl Iterator<Item = &T> {
+        std::iter::once(&self.plain.tier).chain(self.looking.as_ref().map(|layer| &layer.tier))
     }
 
     pub(super) fn with_tier(tier: T) -> Translated<T> {
-        Translated {
-            cache: Box::new(Cache::new()),
+        Translated { plain: Layer::new(tier, false), looking: None }
+    }
+
+    fn looking(&mut self) -> &mut Layer<T> {
+        self.looking.get_or_insert_with(|| Box::new(Layer::new(self.plain.tier.looking(), true)))
+    }
+}
+
+impl<T: Tier> Layer<T> {
+    fn new(tier: T, looks: bool) -> Layer<T> {
+        Layer {
+            cache: Box::new(Cache::new(looks)),
             tier,
             step: Box::default(),
             seen: CodeLogPosition::default(),
@@ -219,28 +253,15 @@ impl<T: Tier> Translated<T> {
     /// Runs translated code from pc on; `None` when there can be none.
     fn run_translated(&mut self, machine: &mut Machine, last: Last, pause: u64, until_order: u64) -> Option<Stop> {
         let budget = pause - machine.hart.instructions;
-        // The tier above does not look at loads.
-        let (tier_budget, hot) = match self.cache.looks() {
-            true => (0, u32::MAX),
-            false => ((until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS), self.tier.hot()),
-        };
-        let ran = if tier_budget > 0 { self.tier.run(machine, tier_budget) } else { None };
-        match ran {
+        let tier_budget = (until_order - machine.hart.instructions).min(TIER_PAUSE_STEPS);
+        match self.tier.run(machine, tier_budget) {
             Some(Ran::Step) => return Some(Stop::Step),
             Some(Ran::Elsewhere) => return Some(Stop::Lookup),
             Some(Ran::Budget) => return Some(Stop::Budget),
             None => {}
         }
         let id = self.block_at(machine, last)?;
-        Some(block_run::run(&mut self.cache, machine, id, budget, hot))
-    }
-
-    /// Translates anew if loads are to be looked at and were not, or the other way round.
-    fn look(&mut self, looks: bool) {
-        if looks != self.cache.looks() {
-            self.cache.look(looks);
-            self.tier.clear();
-        }
+        Some(block_run::run(&mut self.cache, machine, id, budget, self.tier.hot()))
     }
 
     /// The block at pc, linked with the place that led there.

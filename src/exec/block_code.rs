@@ -107,7 +107,8 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub fn new() -> Cache {
+    /// Nothing translated yet, for blocks that look at loads if `looks`.
+    pub fn new(looks: bool) -> Cache {
         let mut cache = Cache {
             op_count: 0,
             blocks: Vec::new(),
@@ -116,7 +117,7 @@ impl Cache {
             pages: HashMap::new(),
             seen_jumps: HashMap::new(),
             generation: 0,
-            looks: false,
+            looks,
             regs: Box::new([0; 256]),
         };
         cache.clear();
@@ -133,17 +134,6 @@ impl Cache {
         self.ids.clear();
         self.seen_jumps.clear();
         self.pages.clear();
-    }
-
-    /// Whether the blocks look at loads.
-    pub fn looks(&self) -> bool {
-        self.looks
-    }
-
-    /// Drops everything, and translates for looking at loads or not from now on.
-    pub fn look(&mut self, looks: bool) {
-        self.looks = looks;
-        self.clear();
     }
 
     /// The block at `pc`, translated if need be; `None` where nothing can be translated.
@@ -372,9 +362,10 @@ fn thread(ops: &mut [BlockOp], looks: bool) -> Handler {
     let mut before: Option<usize> = None;
     let mut first: Handler = gone;
     while i < ops.len() {
-        let fused = ops.get(i + 1).filter(|_| !looks).and_then(|second| pair(ops[i].code, second.code));
-        let look = looking(ops[i].code).filter(|_| looks);
-        let run = fused.or(look).unwrap_or_else(|| single(ops[i].code));
+        let look = |op: &BlockOp| if looks { looking(op.code) } else { None };
+        let second = ops.get(i + 1).filter(|second| look(&ops[i]).or(look(second)).is_none());
+        let fused = second.and_then(|second| pair(ops[i].code, second.code));
+        let run = fused.or(look(&ops[i])).unwrap_or_else(|| single(ops[i].code));
         match before {
             None => first = run,
             Some(before) => ops[before].next = run,

@@ -10,7 +10,7 @@
 use super::block_arms::*;
 use super::block_code::{Block, BlockId, BlockOp, Code, Jumps, NO_BLOCK};
 use crate::map::{Addr, Mode};
-use crate::mem::{Notes, PageNo, Spans, Views, note};
+use crate::mem::{Notes, PageNo, Views, Watched, note};
 
 /// The registers while blocks run, behind them room for every index that a `u8` can be.
 pub(super) type Regs = [u32; 256];
@@ -26,10 +26,8 @@ pub(super) struct Core<'m> {
     pub span: u32,
     /// The note of pages that the mode may store to without asking.
     pub may_store: u8,
-    /// What stores to watched pages have to miss.
-    pub watched: Spans,
-    /// What loads have to miss where they are looked at.
-    pub watched_loads: Spans,
+    /// What accesses to watched pages have to miss.
+    pub watched: &'m Watched,
     pub mode: Mode,
     pub jumps: &'m Jumps,
     pub blocks: &'m [Block],
@@ -127,7 +125,15 @@ impl Core<'_> {
     /// Whether a store to a watched page may go straight to memory, because it misses what is watched.
     #[cold]
     fn is_beside<const WIDTH: u32>(&self, notes: u8, addr: Addr) -> bool {
-        is_noted::<WIDTH>(notes, note::may_store_beside(self.mode), addr) && self.watched.miss(addr, addr + (WIDTH - 1))
+        is_noted::<WIDTH>(notes, note::may_store_beside(self.mode), addr) && !self.watched.stores.meet::<WIDTH>(addr)
+    }
+}
+
+impl Core<'_> {
+    /// Whether a load, which is plain, is none of a watched address.
+    #[inline(always)]
+    fn misses_loads<const WIDTH: u32>(&self, addr: Addr) -> bool {
+        self.notes[PageNo::of(addr).index()] & note::WATCHED == 0 || !self.watched.loads.meet::<WIDTH>(addr)
     }
 }
 
@@ -240,8 +246,7 @@ struct Looking<'c, 'm>(&'c Core<'m>);
 impl Plain for Looking<'_, '_> {
     #[inline(always)]
     fn may_load<const WIDTH: u32>(self, addr: Addr) -> bool {
-        // An address so near the end that the sum wraps is not plain.
-        self.0.may_load::<WIDTH>(addr) && self.0.watched_loads.miss(addr, addr.wrapping_add(WIDTH - 1))
+        self.0.may_load::<WIDTH>(addr) && self.0.misses_loads::<WIDTH>(addr)
     }
     #[inline(always)]
     fn may_store<const WIDTH: u32>(self, addr: Addr) -> bool {

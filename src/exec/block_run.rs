@@ -31,13 +31,11 @@ pub(super) fn run(cache: &mut Cache, machine: &mut Machine, id: BlockId, budget:
     let mode = machine.hart.mode;
     let Cache { blocks, jumps, regs, .. } = cache;
     regs[..=SINK_INDEX].copy_from_slice(machine.hart.file(mode));
-    let (watched, watched_loads) = (machine.mem.watched_stores(), machine.mem.watched_loads());
-    let (views, notes) = machine.mem.parts_mut();
+    let (views, notes, watched) = machine.mem.parts_mut();
     let (span, may_store) = (plain_span(mode), note::may_store(mode));
     let why = Left::Gone;
     let (left, target) = (0, 0);
-    let mut core =
-        Core { views, notes, span, may_store, watched, watched_loads, mode, jumps, blocks, hot, id, left, target, why };
+    let mut core = Core { views, notes, span, may_store, watched, mode, jumps, blocks, hot, id, left, target, why };
     let (stop, pc, left) = loop_blocks(&mut core, regs, budget);
     machine.hart.file_mut(mode).copy_from_slice(&regs[..=SINK_INDEX]);
     machine.hart.pc = pc;

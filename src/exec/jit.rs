@@ -25,7 +25,7 @@ use super::jit_region::Region;
 use super::jit_worker::{Done, Job, Workshop};
 use crate::hart::Machine;
 use crate::map::{Addr, Mode, SINK_INDEX};
-use crate::mem::{PageNo, Spans};
+use crate::mem::PageNo;
 
 /// The engine that compiles hot code.
 pub type Jit = Translated<Compiled>;
@@ -39,18 +39,18 @@ impl Jit {
     /// An engine that has a block compiled, on another thread, when it is entered for the `hot`th time, at least 1. What it
     /// does until the code is there does not differ, but for the speed.
     pub fn in_background(hot: u32) -> Option<Jit> {
-        Some(Translated::with_tier(Compiled::new(hot.max(1), Workshop::beside)?))
+        Some(Translated::with_tier(Compiled::new(hot.max(1), true)?))
     }
 
     /// An engine that compiles a block when it is entered for the `hot`th time, at least 1, and waits for it: its compiled
     /// code is there at the same step of every run.
     pub fn with_threshold(hot: u32) -> Option<Jit> {
-        Some(Translated::with_tier(Compiled::new(hot.max(1), Workshop::here)?))
+        Some(Translated::with_tier(Compiled::new(hot.max(1), false)?))
     }
 
     /// How many places have compiled code now.
     pub fn compiled(&self) -> usize {
-        self.tier().entries.len()
+        self.tiers().map(|tier| tier.entries.len()).sum()
     }
 }
 
@@ -119,12 +119,16 @@ const MAX_CODE_BYTES: usize = 32 << 20;
 const MAX_DROPS: u32 = 8;
 
 impl Compiled {
-    fn new(hot: u32, workshop: impl FnOnce(Compiler) -> Workshop) -> Option<Compiled> {
-        let isa = jit_compile::host_isa()?;
+    fn new(hot: u32, is_beside: bool) -> Option<Compiled> {
+        Some(Compiled::with(jit_compile::host_isa()?, hot, is_beside, false))
+    }
+
+    /// Nothing compiled yet, for code that looks at loads if `looks`.
+    fn with(isa: OwnedTargetIsa, hot: u32, is_beside: bool, looks: bool) -> Compiled {
         let slots = Box::new([EMPTY_SLOT; jit_emit::SLOTS]);
         let address = std::ptr::from_ref::<Slots>(&slots).addr();
-        let mut workshop = workshop(Compiler::new(isa.clone(), address));
-        Some(Compiled {
+        let mut workshop = Workshop::new(Compiler::new(isa.clone(), address, looks), is_beside);
+        Compiled {
             hot,
             code: new_code(&isa, workshop.compiler()),
             isa,
@@ -137,8 +141,14 @@ impl Compiled {
             covered: HashMap::new(),
             drops: HashMap::new(),
             code_bytes: 0,
-            context: Box::new(Context { regs: [0; SINK_INDEX + 1], pc: 0, reason: 0, watched: Spans::NONE }),
-        })
+            context: Box::new(Context {
+                regs: [0; SINK_INDEX + 1],
+                pc: 0,
+                reason: 0,
+                watched_stores: 0,
+                watched_loads: 0,
+            }),
+        }
     }
 
     /// The compiled code for `pc`.
@@ -230,6 +240,10 @@ impl Compiled {
 }
 
 impl Tier for Compiled {
+    fn looking(&self) -> Compiled {
+        Compiled::with(self.isa.clone(), self.hot, self.workshop.is_beside(), true)
+    }
+
     fn hot(&self) -> u32 {
         self.hot
     }

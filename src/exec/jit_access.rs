@@ -44,11 +44,28 @@ pub(super) struct Group {
     pub bytes: u32,
     /// What divides `register + low` if every access is aligned.
     pub align: u32,
-    /// The first and the last byte stored to, relative to the register.
-    pub stores: (u32, u32),
+    /// What is stored to.
+    pub stores: Touched,
+    /// What is loaded from.
+    pub loads: Touched,
     reg: u8,
     range: (i32, i32),
-    store_range: (i32, i32),
+}
+
+/// Bytes at fixed distances from a register.
+#[derive(Default)]
+pub(super) struct Touched {
+    /// The first and the last of each access, in no order.
+    ranges: Vec<(i32, i32)>,
+}
+
+/// Bytes near each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    /// The first byte, relative to the register.
+    pub first: u32,
+    /// Bit i: whether the byte `first + i` is one of them. At most 57 bits, so that they can be moved by seven.
+    pub mask: u64,
 }
 
 /// Longer ranges are split, so that the stores of a group touch two pages at most.
@@ -83,10 +100,10 @@ impl Group {
             low: op.imm,
             bytes: access.width,
             align: access.width,
-            stores: (0, 0),
+            stores: Touched::default(),
+            loads: Touched::default(),
             reg: op.rs1,
             range: (first, first + access.width as i32),
-            store_range: (i32::MAX, i32::MIN),
         };
         group.admit(at, op, access);
         group
@@ -118,10 +135,54 @@ impl Group {
         self.accesses.push(at);
         if access.is_store {
             self.first_store.get_or_insert(at);
-            let (low, high) = (op.imm as i32, op.imm as i32 + access.width as i32 - 1);
-            self.store_range = (self.store_range.0.min(low), self.store_range.1.max(high));
-            self.stores = (self.store_range.0 as u32, self.store_range.1 as u32);
         }
+        let touched = if access.is_store { &mut self.stores } else { &mut self.loads };
+        touched.add(op.imm, access.width);
+    }
+}
+
+impl Touched {
+    /// The `width` bytes at `offset` from a register.
+    pub fn of(offset: u32, width: u32) -> Touched {
+        let mut touched = Touched::default();
+        touched.add(offset, width);
+        touched
+    }
+
+    fn add(&mut self, offset: u32, width: u32) {
+        let first = offset as i32;
+        self.ranges.push((first, first + (width as i32 - 1)));
+    }
+
+    /// Whether one access touches all.
+    pub fn is_one_access(&self) -> bool {
+        self.ranges.len() == 1
+    }
+
+    /// The first and the last byte, relative to the register; `None` if there are none.
+    pub fn ends(&self) -> Option<(u32, u32)> {
+        let first = self.ranges.iter().map(|range| range.0).min()?;
+        let last = self.ranges.iter().map(|range| range.1).max()?;
+        Some((first as u32, last as u32))
+    }
+
+    /// The bytes in windows, as few as need be.
+    pub fn windows(&self) -> Vec<Window> {
+        const MOST_BYTES: i32 = 57;
+        let mut ranges = self.ranges.clone();
+        ranges.sort_unstable();
+        let mut windows: Vec<Window> = Vec::new();
+        for (first, last) in ranges {
+            let from = windows.last().map_or(first, |window| window.first as i32);
+            let is_near = !windows.is_empty() && last - from < MOST_BYTES;
+            let start = if is_near { from } else { first };
+            let mask = ((1 << (last - first + 1)) - 1) << (first - start);
+            match windows.last_mut().filter(|_| is_near) {
+                Some(window) => window.mask |= mask,
+                None => windows.push(Window { first: start as u32, mask }),
+            }
+        }
+        windows
     }
 }
 
@@ -147,5 +208,23 @@ impl Part {
     /// The registers that the part may read, one bit each.
     pub(super) fn reads(&self) -> u32 {
         self.block.ops.iter().fold(0, |reads, op| reads | 1 << op.rs1 | 1 << op.rs2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every byte is in exactly one window, in the order of their offsets, below 0 too.
+    #[test]
+    fn windows_hold_what_is_touched() {
+        let mut touched = Touched::of(0xFFFF_FFFC, 4);
+        [(0, 2), (52, 1), (53, 1), (56, 4), (1000, 4)]
+            .into_iter()
+            .for_each(|(offset, width)| touched.add(offset, width));
+        let first = Window { first: 0xFFFF_FFFC, mask: 0b1111 | 0b11 << 4 | 1 << 56 };
+        let second = Window { first: 53, mask: 1 | 0b1111 << 3 };
+        assert_eq!(touched.windows(), [first, second, Window { first: 1000, mask: 0b1111 }]);
+        assert_eq!((touched.ends(), Touched::default().ends()), (Some((0xFFFF_FFFC, 1003)), None));
     }
 }

@@ -5,7 +5,7 @@ use cranelift_jit::JITModule;
 
 use crate::hart::RegisterFile;
 use crate::map::Addr;
-use crate::mem::{Memory, Spans};
+use crate::mem::Memory;
 
 /// What generated code shares with the engine. `jit_emit.rs` knows the offsets.
 #[repr(C)]
@@ -15,8 +15,10 @@ pub(super) struct Context {
     pub pc: Addr,
     /// Why: a number of `jit_emit::reason`.
     pub reason: u32,
-    /// What stores to watched pages have to miss.
-    pub watched: Spans,
+    /// The address of the bits of what stores to watched pages have to miss.
+    pub watched_stores: usize,
+    /// The same of loads.
+    pub watched_loads: usize,
 }
 
 /// The address of a generated function.
@@ -38,7 +40,7 @@ pub(super) struct CodeMemory {
     pub door: Entry,
 }
 
-type Door = extern "C" fn(code: usize, context: *mut Context, ram: *mut u8, notes: *const u8, left: i64) -> i64;
+type Door = extern "C" fn(code: usize, context: *mut Context, ram: *mut u8, left: i64) -> i64;
 
 impl CodeMemory {
     pub fn new(module: JITModule) -> CodeMemory {
@@ -52,18 +54,19 @@ impl CodeMemory {
     /// Runs `code`, a function that this module made, on `mem` for at most `left` steps; returns how many are left.
     pub fn call(&self, code: Entry, context: &mut Context, mem: &mut Memory, left: i64) -> i64 {
         assert!(self.door != Entry::NONE && code != Entry::NONE, "nothing to call");
-        context.watched = mem.watched_stores();
-        let (ram, notes) = mem.raw_parts();
+        (context.watched_stores, context.watched_loads) = (mem.watched().stores.addr(), mem.watched().loads.addr());
+        let ram = mem.raw();
         // SAFETY: `door` is the address of the function that `jit::make_door` generated with exactly this
         // signature, in a module that lives as long as `self`.
         let door = unsafe { std::mem::transmute::<usize, Door>(self.door.0) };
         // What the generated code does is sound for these reasons: `code` is a function of the same module
         // (`Compiled` keeps no entry longer than the module); it writes `context`, which is borrowed mutably,
-        // at the offsets of its `repr(C)` fields; it reads the notes at indices below their number, because it
+        // at the offsets of its `repr(C)` fields; it reads the notes, in front of `ram`, at indices below their number, because it
         // shifts a 32-bit address right by at least 8; and it reads or writes `ram` only at addresses that it compared
-        // with the region's bounds or whose note allows a store (of a watched page: beside what is watched), so below
-        // 4 GiB, which is what is mapped.
-        door(code.0, context, ram, notes, left)
+        // with the region's bounds or whose note allows a store, so below 4 GiB, which is what is mapped; and it reads the
+        // bits of what is watched only where a note says that something is, so that they are there, eight bytes at an
+        // address divided by 8, which is below their number.
+        door(code.0, context, ram, left)
     }
 }
 

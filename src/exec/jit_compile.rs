@@ -15,6 +15,8 @@ pub(super) struct Compiler {
     compilation: Compilation,
     /// The address of the table of slots, which generated code reads.
     slots: usize,
+    /// Whether the code looks at loads.
+    looks: bool,
 }
 
 /// Instructions of the host that may be put at any address with that alignment.
@@ -25,19 +27,19 @@ pub(super) struct Code {
 }
 
 impl Compiler {
-    pub fn new(isa: OwnedTargetIsa, slots: usize) -> Compiler {
-        Compiler { isa, functions: FunctionBuilderContext::new(), compilation: Compilation::new(), slots }
+    pub fn new(isa: OwnedTargetIsa, slots: usize, looks: bool) -> Compiler {
+        Compiler { isa, functions: FunctionBuilderContext::new(), compilation: Compilation::new(), slots, looks }
     }
 
     /// A compiler of the same.
     pub fn another(&self) -> Compiler {
-        Compiler::new(self.isa.clone(), self.slots)
+        Compiler::new(self.isa.clone(), self.slots, self.looks)
     }
 
     /// The code of `region`; `None` if Cranelift refuses it.
     pub fn region(&mut self, region: &Region) -> Option<Code> {
         let config = self.isa.frontend_config();
-        Emitter::new(&mut self.compilation, &mut self.functions, region, self.slots).emit(config);
+        Emitter::new(&mut self.compilation, &mut self.functions, region, self.slots, self.looks).emit(config);
         self.compile()
     }
 

@@ -1,7 +1,7 @@
 //! A region as Cranelift's intermediate code.
 //!
 //! Every generated function has the signature of [`signature`]: it gets the context, the guest's
-//! memory, its notes and how many steps it may make, and returns how many are left. Registers are SSA values from the entry
+//! memory and how many steps it may make, and returns how many are left. Registers are SSA values from the entry
 //! to an exit; an exit stores those that may have changed.
 
 use cranelift_codegen::Context as Compilation;
@@ -14,11 +14,11 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Switch, Variab
 use super::block_arms::plain_span;
 use super::block_code::{BlockOp, Code, place_of};
 use super::jit::Slot;
-use super::jit_access::{Access, Group, groups};
+use super::jit_access::{Access, Group, Touched, groups};
 use super::jit_call::Context;
 use super::jit_region::{Part, Region};
 use crate::map::{self, Addr, SINK_INDEX};
-use crate::mem::{Bounds, PAGE_BYTES, Spans, note};
+use crate::mem::{NOTES_BYTES, PAGE_BYTES, note};
 
 /// Why generated code stopped; [`Context::reason`].
 pub(super) mod reason {
@@ -51,13 +51,15 @@ pub(super) struct Emitter<'a> {
     region: &'a Region,
     /// The address of the table of slots.
     slots: usize,
+    /// Whether loads of what is watched are left to the plain engine.
+    looks: bool,
     /// x1 to x31 at their index; that of x0 is not used.
     regs: Vec<Variable>,
     /// The steps that are left.
     left: Variable,
     context: Value,
+    /// The guest's memory; the notes are in front of it.
     ram: Value,
-    notes: Value,
     /// The signature of regions.
     sig: SigRef,
     /// The code of each part.
@@ -90,10 +92,10 @@ impl Spot<'_> {
     }
 }
 
-/// The signature of every region: (context, memory, notes, left) -> left.
+/// The signature of every region: (context, memory, left) -> left.
 fn signature() -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
-    signature.params.extend([AbiParam::new(I64); 4]);
+    signature.params.extend([AbiParam::new(I64); 3]);
     signature.returns.push(AbiParam::new(I64));
     signature
 }
@@ -102,7 +104,7 @@ fn signature() -> Signature {
 pub(super) fn emit_door(compilation: &mut Compilation, config: TargetFrontendConfig) {
     let mut functions = FunctionBuilderContext::new();
     let mut signature_of_door = Signature::new(config.default_call_conv);
-    signature_of_door.params.extend([AbiParam::new(I64); 5]);
+    signature_of_door.params.extend([AbiParam::new(I64); 4]);
     signature_of_door.returns.push(AbiParam::new(I64));
     compilation.func = ir::Function::with_name_signature(UserFuncName::default(), signature_of_door);
     let mut b = FunctionBuilder::new(&mut compilation.func, &mut functions);
@@ -124,13 +126,14 @@ impl<'a> Emitter<'a> {
         functions: &'a mut FunctionBuilderContext,
         region: &'a Region,
         slots: usize,
+        looks: bool,
     ) -> Emitter<'a> {
         compilation.func = ir::Function::with_name_signature(UserFuncName::default(), signature());
         let mut b = FunctionBuilder::new(&mut compilation.func, functions);
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
-        let [context, ram, notes, left_param] = [0, 1, 2, 3].map(|i| b.block_params(entry)[i]);
+        let [context, ram, left_param] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
         let regs = (0..32).map(|_| b.declare_var(I32)).collect();
         let left = b.declare_var(I64);
         b.def_var(left, left_param);
@@ -142,11 +145,11 @@ impl<'a> Emitter<'a> {
             b,
             region,
             slots,
+            looks,
             regs,
             left,
             context,
             ram,
-            notes,
             sig,
             blocks,
             leave,
@@ -208,16 +211,15 @@ impl<'a> Emitter<'a> {
             return;
         }
         let left = self.b.use_var(self.left);
-        let after = self.b.ins().iadd_imm_s(left, -i64::from(part.block.steps));
-        let is_over = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, after, 0);
+        let is_over = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, i64::from(part.block.steps));
         let (over, go) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(is_over, over, &[], go, &[]);
-        self.b.switch_to_block(over);
-        self.b.seal_block(over);
+        self.begin(over);
         let pc = self.word(part.block.pc);
         self.exit(pc, left, reason::BUDGET);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+        self.begin(go);
+        // Not before the comparison: one register holds both, and the loop needs no move.
+        let after = self.b.ins().iadd_imm_s(left, -i64::from(part.block.steps));
         self.b.def_var(self.left, after);
     }
 
@@ -230,8 +232,8 @@ impl<'a> Emitter<'a> {
             Code::Xor => self.alu(op, |b, x, y| b.ins().bxor(x, y)),
             Code::Or => self.alu(op, |b, x, y| b.ins().bor(x, y)),
             Code::And => self.alu(op, |b, x, y| b.ins().band(x, y)),
-            Code::Slt => self.compare(op, IntCC::SignedLessThan),
-            Code::Sltu => self.compare(op, IntCC::UnsignedLessThan),
+            Code::Slt => self.alu(op, less(IntCC::SignedLessThan)),
+            Code::Sltu => self.alu(op, less(IntCC::UnsignedLessThan)),
             // Cranelift's shifts take their amount modulo the width, as ISA-8 does.
             Code::Sll => self.alu(op, |b, x, y| b.ins().ishl(x, y)),
             Code::Srl => self.alu(op, |b, x, y| b.ins().ushr(x, y)),
@@ -240,8 +242,8 @@ impl<'a> Emitter<'a> {
             Code::Xori => self.alu_imm(op, |b, x, y| b.ins().bxor(x, y)),
             Code::Ori => self.alu_imm(op, |b, x, y| b.ins().bor(x, y)),
             Code::Andi => self.alu_imm(op, |b, x, y| b.ins().band(x, y)),
-            Code::Slti => self.compare_imm(op, IntCC::SignedLessThan),
-            Code::Sltiu => self.compare_imm(op, IntCC::UnsignedLessThan),
+            Code::Slti => self.alu_imm(op, less(IntCC::SignedLessThan)),
+            Code::Sltiu => self.alu_imm(op, less(IntCC::UnsignedLessThan)),
             Code::Slli => self.alu_imm(op, |b, x, y| b.ins().ishl(x, y)),
             Code::Srli => self.alu_imm(op, |b, x, y| b.ins().ushr(x, y)),
             Code::Srai => self.alu_imm(op, |b, x, y| b.ins().sshr(x, y)),
@@ -318,20 +320,6 @@ impl<'a> Emitter<'a> {
         self.set(op.rd, value);
     }
 
-    fn compare(&mut self, op: BlockOp, condition: IntCC) {
-        self.alu(op, |b, x, y| {
-            let is_less = b.ins().icmp(condition, x, y);
-            b.ins().uextend(I32, is_less)
-        });
-    }
-
-    fn compare_imm(&mut self, op: BlockOp, condition: IntCC) {
-        self.alu_imm(op, |b, x, y| {
-            let is_less = b.ins().icmp(condition, x, y);
-            b.ins().uextend(I32, is_less)
-        });
-    }
-
     fn mul_high(&mut self, op: BlockOp, is_x_signed: bool, is_y_signed: bool) {
         let extend = |b: &mut FunctionBuilder<'_>, value, is_signed| match is_signed {
             true => b.ins().sextend(I64, value),
@@ -385,18 +373,47 @@ impl<'a> Emitter<'a> {
         let bound = self.word(bound);
         let is_plain = self.b.ins().icmp(IntCC::UnsignedLessThan, rotated, bound);
         self.continue_if(is_plain, spot);
+        if self.looks {
+            self.check_group_loads(spot, base, &group.loads);
+        }
+    }
+
+    /// Leaves if one of the loads is of a watched address. The one or two pages that they are on say whether to look.
+    fn check_group_loads(&mut self, spot: Spot<'_>, base: Value, loads: &Touched) {
+        let Some(notes) = self.notes_of(base, loads, |b, x, y| b.ins().bor(x, y)) else { return };
+        let is_watched = self.b.ins().band_imm_u(notes, i64::from(note::WATCHED));
+        let (ask, go) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(is_watched, ask, &[], go, &[]);
+        self.begin(ask);
+        let misses = self.is_unwatched(base, loads, std::mem::offset_of!(Context, watched_loads));
+        self.continue_if(misses, spot);
+        self.b.ins().jump(go, &[]);
+        self.begin(go);
     }
 
     /// Leaves unless the one or two pages of the group's stores may be stored to.
     fn check_group_stores(&mut self, spot: Spot<'_>, op: &BlockOp, group: &Group) {
         let base = self.get(op.rs1);
-        let (first, last) = group.stores;
-        let mut notes = self.note_of(base, first);
-        if last != first {
-            let others = self.note_of(base, last);
-            notes = self.b.ins().band(notes, others);
+        if let Some(notes) = self.notes_of(base, &group.stores, |b, x, y| b.ins().band(x, y)) {
+            self.continue_if_noted(notes, spot, base, &group.stores);
         }
-        self.continue_if_noted(notes, spot, base, group.stores);
+    }
+
+    /// The notes of the one or two pages of `touched`, joined by `join`; `None` if nothing is touched.
+    fn notes_of(
+        &mut self,
+        base: Value,
+        touched: &Touched,
+        join: impl Fn(&mut FunctionBuilder<'_>, Value, Value) -> Value,
+    ) -> Option<Value> {
+        let (first, last) = touched.ends()?;
+        let notes = self.note_of(base, first);
+        // The bytes of one access are on one page.
+        if touched.is_one_access() {
+            return Some(notes);
+        }
+        let others = self.note_of(base, last);
+        Some(join(&mut self.b, notes, others))
     }
 
     fn note_of(&mut self, base: Value, offset: u32) -> Value {
@@ -408,55 +425,66 @@ impl<'a> Emitter<'a> {
 
     fn note_at(&mut self, index: Value) -> Value {
         let index = self.b.ins().uextend(I64, index);
-        let place = self.b.ins().iadd(self.notes, index);
-        self.b.ins().load(I8, MemFlagsData::trusted(), place, 0)
+        let place = self.b.ins().iadd(self.ram, index);
+        self.b.ins().load(I8, MemFlagsData::trusted(), place, -(NOTES_BYTES as i32))
     }
 
-    /// Leaves unless `notes` allow stores to all bytes from `base + first` to `base + last`.
-    fn continue_if_noted(&mut self, notes: Value, spot: Spot<'_>, base: Value, (first, last): (u32, u32)) {
+    /// Leaves unless `notes` allow the `stores`, or allow those of nothing watched and they are such.
+    fn continue_if_noted(&mut self, notes: Value, spot: Spot<'_>, base: Value, stores: &Touched) {
         let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store(self.region.mode)));
-        let (ask, go) = (self.cold_block(), self.b.create_block());
+        let (ask, look, fail) = (self.cold_block(), self.cold_block(), self.cold_block());
+        let go = self.b.create_block();
         self.b.ins().brif(may_store, go, &[], ask, &[]);
-        self.b.switch_to_block(ask);
-        self.b.seal_block(ask);
+        self.begin(ask);
         let may_store = self.b.ins().band_imm_u(notes, i64::from(note::may_store_beside(self.region.mode)));
-        self.continue_if(may_store, spot);
-        self.continue_if_beside(spot, base, first, last);
-        self.b.ins().jump(go, &[]);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+        self.b.ins().brif(may_store, look, &[], fail, &[]);
+        self.begin(look);
+        let misses = self.is_unwatched(base, stores, std::mem::offset_of!(Context, watched_stores));
+        self.b.ins().brif(misses, go, &[], fail, &[]);
+        // One exit for both: exits are what takes Cranelift its time.
+        self.begin(fail);
+        self.exit_here(spot);
+        self.begin(go);
     }
 
-    /// Leaves unless [`Spans::miss`] of the watched addresses.
-    fn continue_if_beside(&mut self, spot: Spot<'_>, base: Value, first: u32, last: u32) {
-        const WATCHED: usize = std::mem::offset_of!(Context, watched);
-        const EACH: usize = WATCHED + std::mem::offset_of!(Spans, each);
-        let is_outside = self.is_beside(WATCHED + std::mem::offset_of!(Spans, all), base, first, last);
-        let (between, go) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(is_outside, go, &[], between, &[]);
-        self.b.switch_to_block(between);
-        self.b.seal_block(between);
-        let each = (0..Spans::NONE.each.len()).map(|at| EACH + at * size_of::<Bounds>());
-        let beside: Vec<Value> = each.map(|bounds| self.is_beside(bounds, base, first, last)).collect();
-        let is_beside = beside.into_iter().reduce(|all, one| self.b.ins().band(all, one));
-        // One exit for all: exits are what takes Cranelift its time.
-        is_beside.into_iter().for_each(|is_beside| self.continue_if(is_beside, spot));
-        self.b.ins().jump(go, &[]);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+    /// Whether nothing of `touched` is watched, according to the bits whose address is at offset `bits` of the context.
+    fn is_unwatched(&mut self, base: Value, touched: &Touched, bits: usize) -> Value {
+        let bits = self.b.ins().load(I64, MemFlagsData::trusted(), self.context, bits as i32);
+        let none = self.b.ins().iconst(I64, 0);
+        let watched = touched.windows().into_iter().fold(none, |all, window| {
+            let first = self.word(window.first);
+            let addr = self.b.ins().iadd(base, first);
+            let from_first = match touched.is_one_access() {
+                true => self.bits_of_access(addr, bits),
+                false => self.bits_from(addr, bits),
+            };
+            let watched = self.b.ins().band_imm_u(from_first, window.mask as i64);
+            self.b.ins().bor(all, watched)
+        });
+        self.b.ins().icmp_imm_u(IntCC::Equal, watched, 0)
     }
 
-    /// [`Bounds::miss`] of the bounds at offset `bounds` of the context.
-    fn is_beside(&mut self, bounds: usize, base: Value, first: u32, last: u32) -> Value {
-        let bound = |at: usize| (bounds + at) as i32;
-        let (low, high) = (std::mem::offset_of!(Bounds, first), std::mem::offset_of!(Bounds, last));
-        let low = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(low));
-        let high = self.b.ins().load(I32, MemFlagsData::trusted(), self.context, bound(high));
-        let (first, last) = (self.word(first), self.word(last));
-        let (first, last) = (self.b.ins().iadd(base, first), self.b.ins().iadd(base, last));
-        let is_below = self.b.ins().icmp(IntCC::UnsignedLessThan, last, low);
-        let is_above = self.b.ins().icmp(IntCC::UnsignedGreaterThan, first, high);
-        self.b.ins().bor(is_below, is_above)
+    /// The bits of at least 57 bytes from `addr` on.
+    fn bits_from(&mut self, addr: Value, bits: Value) -> Value {
+        let index = self.b.ins().ushr_imm_u(addr, 3);
+        let index = self.b.ins().uextend(I64, index);
+        let shift = self.b.ins().band_imm_u(addr, 7);
+        self.shifted_bits(bits, index, shift)
+    }
+
+    /// The bits of an aligned access at `addr`, which are in one of the words of 64.
+    fn bits_of_access(&mut self, addr: Value, bits: Value) -> Value {
+        let word = self.b.ins().ushr_imm_u(addr, 6);
+        let word = self.b.ins().uextend(I64, word);
+        let index = self.b.ins().ishl_imm_u(word, 3);
+        // Cranelift's shifts take their amount modulo the width.
+        self.shifted_bits(bits, index, addr)
+    }
+
+    fn shifted_bits(&mut self, bits: Value, index: Value, shift: Value) -> Value {
+        let place = self.b.ins().iadd(bits, index);
+        let eight = self.b.ins().load(I64, MemFlagsData::new().with_notrap(), place, 0);
+        self.b.ins().ushr(eight, shift)
     }
 
     fn rotate(&mut self, value: Value, shift: u32) -> Value {
@@ -506,7 +534,7 @@ impl<'a> Emitter<'a> {
         let rotated = self.rotate(addr, shift);
         let page = self.b.ins().ushr_imm_u(rotated, i64::from(PAGE_BYTES.trailing_zeros() - shift));
         let notes = self.note_at(page);
-        self.continue_if_noted(notes, spot, base, (op.imm, op.imm.wrapping_add(width - 1)));
+        self.continue_if_noted(notes, spot, base, &Touched::of(op.imm, width));
         self.b.ins().uextend(I64, addr)
     }
 
@@ -522,8 +550,7 @@ impl<'a> Emitter<'a> {
         self.b.ins().brif(is_taken, taken, &[], untaken, &[]);
         for (block, is_here, pc) in [(taken, is_taken_here, target), (untaken, is_untaken_here, behind)] {
             if !is_here {
-                self.b.switch_to_block(block);
-                self.b.seal_block(block);
+                self.begin(block);
                 self.go(pc);
             }
         }
@@ -589,6 +616,12 @@ impl<'a> Emitter<'a> {
         self.b.ins().jump(self.lookup, &[pc.into(), left.into()]);
     }
 
+    /// Goes on emitting in `block`, which all that lead to it are known of.
+    fn begin(&mut self, block: ir::Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+    }
+
     fn cold_block(&mut self) -> ir::Block {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
@@ -599,11 +632,9 @@ impl<'a> Emitter<'a> {
     fn continue_if(&mut self, condition: Value, spot: Spot<'_>) {
         let (fail, go) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(condition, go, &[], fail, &[]);
-        self.b.switch_to_block(fail);
-        self.b.seal_block(fail);
+        self.begin(fail);
         self.exit_here(spot);
-        self.b.switch_to_block(go);
-        self.b.seal_block(go);
+        self.begin(go);
     }
 
     /// Leaves before the operation at `spot`, for the plain engine to execute it.
@@ -667,10 +698,18 @@ impl<'a> Emitter<'a> {
         self.b.ins().brif(is_there, there, &[], elsewhere, &[]);
         self.b.switch_to_block(there);
         let code = self.b.ins().load(I64, MemFlagsData::trusted(), slot, Slot::ENTRY);
-        self.b.ins().return_call_indirect(self.sig, code, &[self.context, self.ram, self.notes, left]);
+        self.b.ins().return_call_indirect(self.sig, code, &[self.context, self.ram, left]);
         self.b.switch_to_block(elsewhere);
         let reason = self.word(reason::ELSEWHERE);
         self.emit_return(pc, left, reason);
+    }
+}
+
+/// 1 where `condition` holds, else 0: what SLT and its kin compute.
+fn less(condition: IntCC) -> impl Fn(&mut FunctionBuilder<'_>, Value, Value) -> Value {
+    move |b, x, y| {
+        let is_less = b.ins().icmp(condition, x, y);
+        b.ins().uextend(I32, is_less)
     }
 }
 

@@ -34,14 +34,15 @@ struct Worker {
 }
 
 impl Workshop {
-    /// Compiles on the thread that orders: the same code is there at the same step of every run.
-    pub fn here(compiler: Compiler) -> Workshop {
-        Workshop { compiler, is_beside: false, worker: None }
+    /// Compiles on another thread if `is_beside`. On the one that orders, the same code is there at the same step of
+    /// every run.
+    pub fn new(compiler: Compiler, is_beside: bool) -> Workshop {
+        Workshop { compiler, is_beside, worker: None }
     }
 
-    /// Compiles on another thread.
-    pub fn beside(compiler: Compiler) -> Workshop {
-        Workshop { compiler, is_beside: true, worker: None }
+    /// Whether it compiles on another thread.
+    pub fn is_beside(&self) -> bool {
+        self.is_beside
     }
 
     /// The compiler, for what is needed at once.

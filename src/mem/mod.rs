@@ -16,13 +16,18 @@
 mod code;
 mod page;
 mod raw;
+mod watched;
 
 pub use code::{CodeLog, CodeLogPosition};
 pub use page::{PAGE_BYTES, PAGE_COUNT, PAGE_WORDS, Page, PageNo, ZERO_PAGE};
 
 use crate::map::{self, Addr, Mode};
 use page::word_index;
+#[cfg(feature = "jit")]
+pub(crate) use raw::NOTES_BYTES;
 pub(crate) use raw::Views;
+pub use raw::{Refused, on_refusal};
+pub(crate) use watched::Watched;
 
 /// The words of a page as they were at the last mark.
 #[derive(Clone, Debug)]
@@ -75,84 +80,9 @@ pub(crate) mod note {
     pub const BESIDE_SHIFT: u32 = 5;
 }
 
-/// The addresses that an engine wants to hear of when they are stored to or loaded from.
-#[derive(Clone, Debug)]
-struct Watched {
-    /// First and last address of each range that is watched for stores.
-    ranges: Vec<(Addr, Addr)>,
-    /// The pages noted as watched.
-    pages: Vec<PageNo>,
-    stores: Spans,
-    loads: Spans,
-}
-
-/// The first and the last of some addresses. If there are none, the first is behind the last.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub first: Addr,
-    pub last: Addr,
-}
-
-impl Bounds {
-    /// Of no addresses.
-    pub const NONE: Bounds = Bounds { first: Addr::MAX, last: 0 };
-
-    /// Whether the bounds and the addresses from `first` to `last` have none in common.
-    #[inline]
-    pub fn miss(self, first: Addr, last: Addr) -> bool {
-        last < self.first || first > self.last
-    }
-}
-
-/// More ranges than this are joined, those with the least between them first.
-const SPAN_COUNT: usize = 4;
-
-/// A few ranges of addresses, and what they lie in.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spans {
-    /// From the first address to the last: most accesses miss it.
-    pub all: Bounds,
-    pub each: [Bounds; SPAN_COUNT],
-}
-
-impl Spans {
-    /// Of no addresses.
-    pub const NONE: Spans = Spans { all: Bounds::NONE, each: [Bounds::NONE; SPAN_COUNT] };
-
-    /// What covers `ranges`, each with its first and its last address.
-    fn of(ranges: impl Iterator<Item = (Addr, Addr)>) -> Spans {
-        let mut ranges: Vec<(Addr, Addr)> = ranges.collect();
-        ranges.sort_unstable();
-        while ranges.len() > SPAN_COUNT {
-            let gap = |index: &usize| ranges[*index].0.saturating_sub(ranges[*index - 1].1);
-            let nearest = (1..ranges.len()).min_by_key(gap).unwrap_or(1);
-            let (_, last) = ranges.remove(nearest);
-            ranges[nearest - 1].1 = ranges[nearest - 1].1.max(last);
-        }
-        let mut spans = Spans::NONE;
-        for (span, (first, last)) in spans.each.iter_mut().zip(ranges) {
-            *span = Bounds { first, last };
-            spans.all = Bounds { first: spans.all.first.min(first), last: spans.all.last.max(last) };
-        }
-        spans
-    }
-
-    /// Whether the addresses from `first` to `last` have none in common with any.
-    #[inline]
-    pub fn miss(&self, first: Addr, last: Addr) -> bool {
-        self.all.miss(first, last) || self.each.iter().all(|span| span.miss(first, last))
-    }
-}
-
-/// More pages are not watched: whoever watches looks at every store instead.
-const MOST_WATCHED_PAGES: u64 = 1 << 16;
-
 /// Sparse memory, in words.
 pub struct Memory {
     ram: raw::Ram,
-    notes: Box<Notes>,
     /// Every page that exists, in order of creation.
     numbers: Vec<PageNo>,
     /// The pages written since the last mark, in order of the first write.
@@ -176,7 +106,7 @@ impl Clone for Memory {
         copy.saved.clone_from(&self.saved);
         for &page in &self.numbers {
             *copy.page_mut(page) = *self.page(page);
-            copy.notes[page.index()] = self.notes[page.index()] & (note::EXISTS | note::WRITTEN);
+            copy.ram.notes_mut()[page.index()] = self.ram.notes()[page.index()] & (note::EXISTS | note::WRITTEN);
             copy.note_stores(page);
         }
         copy
@@ -187,17 +117,15 @@ impl Memory {
     /// Memory in which every byte is 0.
     ///
     /// # Panics
-    /// When the host has no 4 GiB of address space for this process.
+    /// When the host has no 4 GiB of address space for this process, unless [`on_refusal`] was told otherwise.
     pub fn new() -> Memory {
-        let notes = vec![0; 4 * PAGE_COUNT].into_boxed_slice();
         Memory {
             ram: raw::Ram::new(),
-            notes: notes.try_into().unwrap_or_else(|_| unreachable!("the length is that of the type")),
             numbers: Vec::new(),
             written: Vec::new(),
             saved: None,
             code: CodeLog::new(),
-            watched: Watched { ranges: Vec::new(), pages: Vec::new(), stores: Spans::NONE, loads: Spans::NONE },
+            watched: Watched::nothing(),
         }
     }
 
@@ -219,20 +147,21 @@ impl Memory {
     /// Whether a store of `mode` to the page of `addr` needs no preparation and breaks no rule of MAP-5.
     #[inline]
     fn may_store(&self, mode: Mode, addr: Addr) -> bool {
-        self.notes[PageNo::of(addr).index()] & note::may_store(mode) != 0
+        self.ram.notes()[PageNo::of(addr).index()] & note::may_store(mode) != 0
     }
 
-    /// All memory, for engines that check each access, and the notes that tell them which stores to make
-    /// only through [`Memory::set_word`].
+    /// All memory, for engines that check each access, the notes that tell them which stores to make
+    /// only through [`Memory::set_word`], and what is watched.
     #[inline]
-    pub(crate) fn parts_mut(&mut self) -> (Views<'_>, &Notes) {
-        (self.ram.views(), &self.notes)
+    pub(crate) fn parts_mut(&mut self) -> (Views<'_>, &Notes, &Watched) {
+        let (views, notes) = self.ram.views();
+        (views, notes, &self.watched)
     }
 
-    /// The first byte of memory and the first note, for generated code.
+    /// The first byte of memory, with the notes in front of it, for generated code.
     #[cfg(feature = "jit")]
-    pub(crate) fn raw_parts(&mut self) -> (*mut u8, *const u8) {
-        (std::ptr::from_mut(self.ram.words_mut()).cast(), self.notes.as_ptr())
+    pub(crate) fn raw(&mut self) -> *mut u8 {
+        self.ram.raw()
     }
 
     /// The words of `page`, zeros if it does not exist.
@@ -256,7 +185,7 @@ impl Memory {
 
     /// Whether anything was ever stored in `page`.
     pub fn exists(&self, page: PageNo) -> bool {
-        self.notes[page.index()] & note::EXISTS != 0
+        self.ram.notes()[page.index()] & note::EXISTS != 0
     }
 
     /// The number of pages that exist.
@@ -278,7 +207,7 @@ impl Memory {
     /// (empty for the first, when nothing was kept).
     pub fn mark(&mut self) -> Vec<SavedPage> {
         for page in std::mem::take(&mut self.written) {
-            self.notes[page.index()] &= !note::WRITTEN;
+            self.ram.notes_mut()[page.index()] &= !note::WRITTEN;
             self.note_stores(page);
         }
         self.saved.replace(Vec::new()).unwrap_or_default()
@@ -304,51 +233,34 @@ impl Memory {
         let page = PageNo::of(addrs.start);
         let first = word_index(addrs.start);
         self.code.watch(page, first..first + (addrs.end.wrapping_sub(addrs.start) / map::WORD_BYTES) as usize);
-        self.notes[page.index()] |= note::CODE;
+        self.ram.notes_mut()[page.index()] |= note::CODE;
         self.note_stores(page);
     }
 
-    /// From now on stores to the pages of `ranges` (first and last address) are not made without asking, unless they
-    /// miss [`Memory::watched_stores`]; no others are watched. `false` if these are too many pages to watch.
-    pub(crate) fn watch_stores(&mut self, ranges: impl Iterator<Item = (Addr, Addr)> + Clone) -> bool {
-        if ranges.clone().eq(self.watched.ranges.iter().copied()) {
+    /// From now on the pages of these ranges (first and last address) have the note [`note::WATCHED`]: whoever stores or
+    /// loads there asks [`Memory::watched`] first. `false`, and nothing is watched, if that is not possible.
+    pub(crate) fn watch(&mut self, stores: &[(Addr, Addr)], loads: &[(Addr, Addr)]) -> bool {
+        if self.watched.is(stores, loads) {
             return true;
         }
-        for page in std::mem::take(&mut self.watched.pages) {
-            self.notes[page.index()] &= !note::WATCHED;
+        self.note_watched(0);
+        let is_watched = self.watched.set(stores, loads);
+        self.note_watched(note::WATCHED);
+        is_watched
+    }
+
+    fn note_watched(&mut self, watched: u8) {
+        for page in self.watched.pages().collect::<Vec<_>>() {
+            let notes = &mut self.ram.notes_mut()[page.index()];
+            *notes = *notes & !note::WATCHED | watched;
             self.note_stores(page);
         }
-        self.watched.ranges.clear();
-        self.watched.stores = Spans::NONE;
-        let pages = |(first, last)| PageNo::of(first).0..=PageNo::of(last).0;
-        if ranges.clone().map(|range| pages(range).count() as u64).sum::<u64>() > MOST_WATCHED_PAGES {
-            return false;
-        }
-        self.watched.stores = Spans::of(ranges.clone());
-        for range in ranges {
-            self.watched.ranges.push(range);
-            for page in pages(range).map(PageNo) {
-                self.notes[page.index()] |= note::WATCHED;
-                self.note_stores(page);
-                self.watched.pages.push(page);
-            }
-        }
-        true
     }
 
-    /// What stores to watched pages have to miss.
-    pub(crate) fn watched_stores(&self) -> Spans {
-        self.watched.stores
-    }
-
-    /// From now on engines that look at loads look for those of `ranges` (first and last address), and for no others.
-    pub(crate) fn watch_loads(&mut self, ranges: impl Iterator<Item = (Addr, Addr)>) {
-        self.watched.loads = Spans::of(ranges);
-    }
-
-    /// What loads have to miss where they are looked at.
-    pub(crate) fn watched_loads(&self) -> Spans {
-        self.watched.loads
+    /// What is watched.
+    #[cfg(feature = "jit")]
+    pub(crate) fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// Makes the page of `addr` ready for a store to `addr`.
@@ -356,7 +268,7 @@ impl Memory {
     #[inline(never)]
     fn prepare_store(&mut self, addr: Addr) {
         let page = PageNo::of(addr);
-        if self.notes[page.index()] & note::WRITTEN == 0 {
+        if self.ram.notes()[page.index()] & note::WRITTEN == 0 {
             self.make_writable(page);
         }
         if self.code.holds(page, word_index(addr)) {
@@ -366,15 +278,15 @@ impl Memory {
 
     /// The words of `page` are about to change: translations of it are worth nothing any more.
     fn forget_code(&mut self, page: PageNo) {
-        if self.notes[page.index()] & note::CODE != 0 {
+        if self.ram.notes()[page.index()] & note::CODE != 0 {
             self.code.changed(page);
-            self.notes[page.index()] &= !note::CODE;
+            self.ram.notes_mut()[page.index()] &= !note::CODE;
             self.note_stores(page);
         }
     }
 
     fn make_writable(&mut self, page: PageNo) {
-        let notes = self.notes[page.index()];
+        let notes = self.ram.notes()[page.index()];
         if notes & note::WRITTEN != 0 {
             return;
         }
@@ -387,13 +299,13 @@ impl Memory {
             self.numbers.push(page);
         }
         self.written.push(page);
-        self.notes[page.index()] |= note::EXISTS | note::WRITTEN;
+        self.ram.notes_mut()[page.index()] |= note::EXISTS | note::WRITTEN;
         self.note_stores(page);
     }
 
     /// Notes who may store to `page` without asking.
     fn note_stores(&mut self, page: PageNo) {
-        let notes = &mut self.notes[page.index()];
+        let notes = &mut self.ram.notes_mut()[page.index()];
         let (user, machine) = (note::may_store(Mode::User), note::may_store(Mode::Machine));
         *notes &= !((user | machine) | (user | machine) << note::BESIDE_SHIFT);
         // The page of the registers is not memory (MAP-6): whoever stores there asks the machine.
@@ -401,7 +313,8 @@ impl Memory {
         if is_plain && *notes & (note::WRITTEN | note::CODE) == note::WRITTEN {
             let user = if Mode::User.may_access(page.start()) { user } else { 0 };
             let machine = if Mode::Machine.may_access(page.start()) { machine } else { 0 };
-            let shift = if *notes & note::WATCHED == 0 { 0 } else { note::BESIDE_SHIFT };
+            let is_watched = *notes & note::WATCHED != 0 && self.watched.stores.meet_page(page);
+            let shift = if is_watched { note::BESIDE_SHIFT } else { 0 };
             *notes |= (user | machine) << shift;
         }
     }
