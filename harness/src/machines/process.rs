@@ -45,6 +45,11 @@ impl Process {
         Ok(Process { name: name.into(), child, stdin, messages, stderr, patience })
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a request.
     ///
     /// # Errors
