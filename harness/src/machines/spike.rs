@@ -10,7 +10,7 @@ use lockstep::hart::Machine;
 use lockstep::map::{self, Addr, Mode};
 use lockstep::trace::Retired;
 
-use super::process::{PATIENCE, Process, references_folder};
+use super::process::{Process, patience, references_folder};
 use crate::adapters::{Onlooker, seen_words};
 use crate::machine::{
     Batch, Delta, Failure, Frame, Progress, Raised, Reference, SEEN_BYTES, Scope, State, Stop, Touched, machine_state,
@@ -50,7 +50,7 @@ impl Spike {
     /// # Errors
     /// It does not start.
     pub fn start(shim: PathBuf) -> Result<Spike, Failure> {
-        let process = Process::start("spike", &mut Command::new(shim), cut, PATIENCE)?;
+        let process = Process::start("spike", &mut Command::new(shim), cut, patience())?;
         Ok(Spike {
             process,
             ahead: None,
