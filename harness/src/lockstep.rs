@@ -293,7 +293,6 @@ impl<'a, E: Engine> Pair<'a, E> {
     }
 
     fn follow(&mut self, steps: u64) -> Result<Progress, Failure> {
-        self.theirs.clear();
         match self.depth {
             Depth::Block(_) => self.follower.run(steps, &mut self.host),
             Depth::Step => self.follower.trace_batch(steps, &mut self.host, &mut self.theirs),

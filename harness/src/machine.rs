@@ -111,12 +111,12 @@ pub type Touched = Vec<(Frame, u64)>;
 pub struct Batch {
     /// Whole records.
     pub records: Vec<Retired>,
-    /// Six words of each step in the byte order of RISC-V: see [`crate::adapters::Onlooker::seen`].
-    pub seen: Vec<[u8; SEEN_BYTES]>,
+    /// What was seen of each step.
+    pub seen: Vec<Seen>,
 }
 
-/// Bytes of a step in [`Batch::seen`].
-pub const SEEN_BYTES: usize = 24;
+/// The six words of [`crate::adapters::Onlooker::seen`], each in the byte order of RISC-V.
+pub type Seen = [[u8; 4]; 6];
 
 impl Batch {
     /// How many steps it holds.
@@ -164,11 +164,12 @@ pub trait Reference {
     /// The reference is out of order.
     fn trace(&mut self, steps: u64, host: &mut dyn Host, records: &mut Vec<Retired>) -> Result<Progress, Failure>;
 
-    /// As [`Reference::trace`], in the form that costs least; `batch` is empty before.
+    /// As [`Reference::trace`], in the form that costs least, in the place of what `batch` held.
     ///
     /// # Errors
     /// The reference is out of order.
     fn trace_batch(&mut self, steps: u64, host: &mut dyn Host, batch: &mut Batch) -> Result<Progress, Failure> {
+        batch.clear();
         self.trace(steps, host, &mut batch.records)
     }
 

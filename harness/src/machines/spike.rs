@@ -13,7 +13,7 @@ use lockstep::trace::Retired;
 use super::process::{Process, patience, references_folder};
 use crate::adapters::{Onlooker, seen_words};
 use crate::machine::{
-    Batch, Delta, Failure, Frame, Progress, Raised, Reference, SEEN_BYTES, Scope, State, Stop, Touched, machine_state,
+    Batch, Delta, Failure, Frame, Progress, Raised, Reference, Scope, Seen, State, Stop, Touched, machine_state,
 };
 
 /// The version of the package that `make references` fetches.
@@ -84,14 +84,14 @@ impl Spike {
     }
 
     /// The first `count` records of the memory that the shim shares with us. They do not change until the next trace.
-    fn read_records(&mut self, count: u64, seen: &mut Vec<[u8; SEEN_BYTES]>) -> Result<(), Failure> {
+    fn read_records(&mut self, count: u64, seen: &mut Vec<Seen>) -> Result<(), Failure> {
         let count = usize::try_from(count.min(MOST_RECORDS)).unwrap_or_default();
         let file = match self.records.take() {
             Some(file) => file,
             None => self.open_records()?,
         };
-        seen.resize(count, [0; SEEN_BYTES]);
-        let read = file.read_exact_at(seen.as_flattened_mut(), 0);
+        seen.resize(count, Seen::default());
+        let read = file.read_exact_at(seen.as_flattened_mut().as_flattened_mut(), 0);
         self.records = Some(file);
         read.map_err(|error| Failure::Garbled(format!("spike: its records cannot be read: {error}")))
     }
@@ -222,6 +222,7 @@ impl Reference for Spike {
     fn trace_batch(&mut self, steps: u64, _host: &mut dyn Host, batch: &mut Batch) -> Result<Progress, Failure> {
         let mut answer = self.step(counted(b'T', steps.min(MOST_RECORDS)))?;
         let progress = self.report(&mut answer)?;
+        batch.records.clear();
         self.read_records(progress.steps, &mut batch.seen)?;
         self.touched = None;
         Ok(progress)
