@@ -1,10 +1,13 @@
 //! `lockstep run` as a user meets it: exit codes, streams, JSON, and sentences for bad input.
 
+mod assembly;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use assembly::program;
 use serde_json::Value;
 
 /// Runs the command with `args` and `stdin`.
@@ -18,18 +21,6 @@ fn lockstep(args: &[&str], stdin: &[u8]) -> Output {
         .expect("the command starts");
     child.stdin.take().expect("stdin is piped").write_all(stdin).expect("the command takes its input");
     child.wait_with_output().expect("the command ends")
-}
-
-/// A machine-mode program of assembly, built in the test's own folder.
-fn program(name: &str, assembly: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("the folder can be made");
-    let (source, elf) = (folder.join("main.s"), folder.join("main.elf"));
-    fs::write(&source, format!(".globl _start\n_start:\n{assembly}\n")).expect("the source can be written");
-    let flags = ["-g", "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x20000,-N,--no-warn-rwx-segments"];
-    let status = Command::new("riscv64-unknown-elf-gcc").args(flags).arg("-o").args([&elf, &source]).status();
-    assert!(status.expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
-    elf
 }
 
 /// Runs `assembly` in machine mode.

@@ -1,25 +1,16 @@
 //! `lockstep trace` as a user meets it: formats, ranges, comparison, and sentences for bad input.
 
+mod assembly;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
+use assembly::program;
 use serde_json::Value;
 
 fn lockstep(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lockstep")).args(args).output().expect("the command runs")
-}
-
-/// A machine-mode program of assembly, built in the test's own folder.
-fn program(name: &str, assembly: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("the folder can be made");
-    let (source, elf) = (folder.join("main.s"), folder.join("main.elf"));
-    fs::write(&source, format!(".globl _start\n_start:\n{assembly}\n")).expect("the source can be written");
-    let flags = ["-g", "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x20000,-N,--no-warn-rwx-segments"];
-    let status = Command::new("riscv64-unknown-elf-gcc").args(flags).arg("-o").args([&elf, &source]).status();
-    assert!(status.expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
-    elf
 }
 
 const COUNTDOWN: &str = "li t0, 1000\n0: addi t0, t0, -1\nsw t0, -64(sp)\nbnez t0, 0b\nli a0, 0\nli a7, 0\necall";

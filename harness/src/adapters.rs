@@ -9,7 +9,7 @@ use lockstep_spec::effect::Width;
 use lockstep_spec::encdec::{Instruction, Op, decode};
 use lockstep_spec::zkvm;
 
-use crate::machine::cause_of;
+use crate::machine::{Seen, cause_of};
 
 /// The record of a step of the specification.
 pub fn retired(step: &zkvm::Step) -> Retired {
@@ -129,11 +129,15 @@ impl Known {
         Known { insn, rd: rd.map(|instruction| Reg::new(instruction.rd)), access }
     }
 
-    fn record(&self, order: u64, [pc, insn, next_pc, rd_value, addr, stored]: [u32; 6]) -> Retired {
-        let mem = self.access.map(|(width, is_store)| {
+    fn access(&self, [_, _, _, rd_value, addr, stored]: [u32; 6]) -> Option<MemAccess> {
+        self.access.map(|(width, is_store)| {
             let data = if is_store { stored } else { rd_value };
             access_of(addr, width, is_store, data & (u32::MAX >> (32 - 8 * width.bytes())))
-        });
+        })
+    }
+
+    fn record(&self, order: u64, fields: [u32; 6]) -> Retired {
+        let [pc, insn, next_pc, rd_value, ..] = fields;
         Retired {
             order,
             pc,
@@ -144,9 +148,25 @@ impl Known {
             rs1: None,
             rs2: None,
             rd: self.rd.map(|reg| RegAccess { reg, value: rd_value }),
-            mem,
+            mem: self.access(fields),
             trap: None,
         }
+    }
+
+    /// Whether `step` is what was seen, as far as that goes.
+    #[inline]
+    fn is_seen(&self, step: &Retired, fields: [u32; 6]) -> bool {
+        let [pc, insn, next_pc, rd_value, ..] = fields;
+        let rd = self.rd.filter(|reg| *reg != Reg::ZERO).map(|reg| RegAccess { reg, value: rd_value });
+        let mut mem = self.access(fields);
+        if let (None, Some(theirs), Some(ours)) = (rd, &mut mem, step.mem) {
+            // What a load into x0 read is nowhere to be seen.
+            theirs.rdata = ours.rdata;
+        }
+        (step.pc, step.insn, step.next_pc) == (pc, insn, next_pc)
+            && step.rd.filter(|rd| rd.reg != Reg::ZERO) == rd
+            && step.mem == mem
+            && step.trap.is_none()
     }
 }
 
@@ -162,14 +182,34 @@ impl Default for Onlooker {
 impl Onlooker {
     /// As [`seen`].
     pub fn seen(&mut self, order: u64, fields: [u32; 6]) -> Retired {
-        let [_, insn, ..] = fields;
+        self.known(fields[1]).record(order, fields)
+    }
+
+    /// Whether `step` is what was seen: as if the record of [`Onlooker::seen`] were compared with it, but for what
+    /// nobody can see from outside (sources, modes, x0).
+    #[inline]
+    pub fn is_seen(&mut self, step: &Retired, fields: [u32; 6]) -> bool {
+        self.known(fields[1]).is_seen(step, fields)
+    }
+
+    #[inline]
+    fn known(&mut self, insn: u32) -> &Known {
         // The high bits of a product depend on all bits of the word.
         let place = &mut self.known[(insn.wrapping_mul(0x9E37_79B1) >> (32 - LOG_KNOWN)) as usize];
         if place.insn != insn {
             *place = Known::of(insn);
         }
-        place.record(order, fields)
+        place
     }
+}
+
+/// The words of a step in [`crate::machine::Batch::seen`].
+#[inline]
+pub fn seen_words(step: &Seen) -> [u32; 6] {
+    // Written out: `map` was a sixth of the comparison's time.
+    let [pc, insn, next_pc, rd, addr, stored] = *step;
+    let word = u32::from_le_bytes;
+    [word(pc), word(insn), word(next_pc), word(rd), word(addr), word(stored)]
 }
 
 /// The record of an instruction of which one saw, from outside: pc, the word, the next pc, the value of

@@ -21,11 +21,13 @@ use lockstep::exec::{Engine, Exit};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, Reg, decode, disassemble};
 use lockstep::map::{self, Addr, Mode};
-use lockstep::trace::{MemAccess, RegAccess, Retired};
+use lockstep::trace::{MemAccess, RegAccess, Retired, Sink};
 use lockstep::trap::Cause;
 
+use crate::adapters::{Onlooker, seen_words};
 use crate::machine::{
-    Delta, FRAME_BYTES, Failure, Frame, Progress, Raised, Reference, Scope, Stop, machine_frame_hash, machine_state,
+    Batch, Delta, FRAME_BYTES, Failure, Frame, Progress, Raised, Reference, Scope, Stop, machine_frame_hash,
+    machine_state,
 };
 use crate::machines::emulator::Emulator;
 use crate::machines::log::Log;
@@ -41,10 +43,11 @@ pub enum Depth {
 
 /// 10^6 steps: comparing costs less than a hundredth of making them, and a halving takes 20 rounds.
 pub const BLOCK_STEPS: u64 = 1_000_000;
-/// Records in a batch at [`Depth::Step`]: waking a follower that is a process costs as much as some thousand steps.
+/// Steps in a batch at [`Depth::Step`]: waking a follower that is a process costs as much as some thousand steps.
 const BATCH_STEPS: u64 = 32_768;
-/// Steps between comparisons of memory at [`Depth::Step`].
-const MEMORY_STEPS: u64 = 1 << 18;
+/// Steps between comparisons of memory at [`Depth::Step`]. A follower that is a process waits for each, and what is
+/// stored was compared before.
+const MEMORY_STEPS: u64 = 1 << 20;
 /// Steps between copies of our machine, from which a difference is looked for again.
 const CHECKPOINT_STEPS: u64 = 1 << 27;
 /// Instructions that a report shows before the one that differs.
@@ -205,8 +208,10 @@ struct Pair<'a, E> {
     host: Recorder<&'a mut dyn Host>,
     depth: Depth,
     agreement: Agreement,
-    ours: Vec<Retired>,
-    theirs: Vec<Retired>,
+    theirs: Batch,
+    onlooker: Onlooker,
+    /// Whether our last steps were those of `theirs`.
+    is_same_trace: bool,
     /// The step up to which memory was compared.
     memory_compared: u64,
     /// The step at which a run ahead has to end.
@@ -221,8 +226,9 @@ impl<'a, E: Engine> Pair<'a, E> {
             host: Recorder::new(host),
             depth,
             agreement: Agreement::default(),
-            ours: Vec::new(),
-            theirs: Vec::new(),
+            theirs: Batch::default(),
+            onlooker: Onlooker::default(),
+            is_same_trace: true,
             memory_compared: 0,
             until: 0,
         }
@@ -287,10 +293,9 @@ impl<'a, E: Engine> Pair<'a, E> {
     }
 
     fn follow(&mut self, steps: u64) -> Result<Progress, Failure> {
-        self.theirs.clear();
         match self.depth {
             Depth::Block(_) => self.follower.run(steps, &mut self.host),
-            Depth::Step => self.follower.trace(steps, &mut self.host, &mut self.theirs),
+            Depth::Step => self.follower.trace_batch(steps, &mut self.host, &mut self.theirs),
         }
     }
 
@@ -309,15 +314,20 @@ impl<'a, E: Engine> Pair<'a, E> {
     }
 
     fn lead(&mut self, steps: u64) -> Exit {
-        self.ours.clear();
         let order = self.order() + steps;
+        self.is_same_trace = true;
         if steps == 0 {
             return Exit::Order;
         }
-        match self.depth {
-            Depth::Block(_) => self.leader.run_until(order, &mut self.host, &mut ()),
-            Depth::Step => self.leader.run_until(order, &mut self.host, &mut self.ours),
+        if let Depth::Block(_) = self.depth {
+            return self.leader.run_until(order, &mut self.host, &mut ());
         }
+        let scope = self.follower.scope();
+        let mut compare =
+            Compare { theirs: &self.theirs, onlooker: &mut self.onlooker, scope, count: 0, is_same: true };
+        let exit = self.leader.run_until(order, &mut self.host, &mut compare);
+        self.is_same_trace = compare.is_same && compare.count == self.theirs.len();
+        exit
     }
 
     /// Whether our run stopped as the follower's did.
@@ -339,9 +349,7 @@ impl<'a, E: Engine> Pair<'a, E> {
         if self.follower.state()? != machine_state(self.leader.machine()) {
             return Ok(false);
         }
-        let scope = self.follower.scope();
-        let is_same = |(ours, theirs): (&Retired, &Retired)| is_same_step(ours, theirs, scope);
-        if self.ours.len() != self.theirs.len() || !self.ours.iter().zip(&self.theirs).all(is_same) {
+        if !self.is_same_trace {
             return Ok(false);
         }
         if self.is_memory_due(self.order()) { self.is_same_memory() } else { Ok(true) }
@@ -435,6 +443,28 @@ impl<'a, E: Engine> Pair<'a, E> {
             stores.push((a1, bytes.clone()));
         }
         Delta { state: machine_state(machine), mode: machine.hart.mode, stores }
+    }
+}
+
+/// Compares each of our steps with the follower's of the same number: nothing of ours has to be kept.
+struct Compare<'a> {
+    theirs: &'a Batch,
+    onlooker: &'a mut Onlooker,
+    scope: Scope,
+    count: usize,
+    is_same: bool,
+}
+
+impl Sink for Compare<'_> {
+    #[inline]
+    fn retired(&mut self, ours: &Retired) {
+        let is_same = match (self.theirs.seen.get(self.count), self.theirs.records.get(self.count)) {
+            (Some(seen), _) => self.onlooker.is_seen(ours, seen_words(seen)),
+            (None, Some(record)) => is_same_step(ours, record, self.scope),
+            (None, None) => false,
+        };
+        self.is_same &= is_same;
+        self.count += 1;
     }
 }
 
@@ -795,7 +825,7 @@ impl fmt::Display for Divergence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::Onlooker;
+    use lockstep::isa::{Insn, encode};
 
     const LW_A0: u32 = 0x0005_2503;
     const LW_X0: u32 = 0x0005_2003;
@@ -814,6 +844,45 @@ mod tests {
         assert!(!is_same_step(&ours, &Retired { next_pc: 0x0001_0008, ..ours }, scope));
         assert!(!is_same_step(&ours, &Retired { mem: None, ..ours }, scope));
         assert!(is_same_step(&load(LW_X0, 1), &load(LW_X0, 2), scope), "nobody sees what x0 was given");
+    }
+
+    /// The shorter way to compare and the longer one say the same, whatever of ours differs.
+    #[test]
+    fn what_was_seen_is_compared_as_its_record_would_be() {
+        let mut onlooker = Onlooker::default();
+        for (op, rd) in Op::ALL.into_iter().flat_map(|op| [(op, 0), (op, 5)]) {
+            let insn = encode(&Insn { op, rd: Reg::new(rd), rs1: Reg::new(6), rs2: Reg::new(7), imm: 0 });
+            let fields = [0x0001_0000, insn, 0x0001_0004, 0x8765_4321, 0x0003_0000, 0x1234_5678];
+            let step = onlooker.seen(0, fields);
+            assert!(onlooker.is_seen(&step, fields), "{step:?}");
+            for ours in spoilt(step) {
+                let is_same = is_same_step(&ours, &step, Scope::Instructions);
+                assert_eq!(onlooker.is_seen(&ours, fields), is_same, "{ours:?} {step:?}");
+            }
+        }
+    }
+
+    /// `step` with one thing changed.
+    fn spoilt(step: Retired) -> Vec<Retired> {
+        let rds = [None, Some(Reg::ZERO), Some(Reg::new(9)), step.rd.map(|rd| rd.reg)];
+        let rds = rds.into_iter().flat_map(|reg| [0x8765_4321, 1].map(|value| reg.map(|reg| RegAccess { reg, value })));
+        let mem = step.mem.unwrap_or_default();
+        let mems = [
+            None,
+            Some(mem),
+            Some(MemAccess { addr: mem.addr ^ 1, ..mem }),
+            Some(MemAccess { rmask: mem.rmask ^ 2, ..mem }),
+            Some(MemAccess { wmask: mem.wmask ^ 2, ..mem }),
+            Some(MemAccess { rdata: mem.rdata ^ 1, ..mem }),
+            Some(MemAccess { wdata: mem.wdata ^ 1, ..mem }),
+        ];
+        let mut all: Vec<Retired> = rds.map(|rd| Retired { rd, ..step }).collect();
+        all.extend(mems.map(|mem| Retired { mem, ..step }));
+        all.push(Retired { pc: step.pc ^ 4, ..step });
+        all.push(Retired { insn: step.insn ^ 0x1000, ..step });
+        all.push(Retired { next_pc: step.next_pc ^ 4, ..step });
+        all.push(Retired { trap: Some(Cause::UserEcall), ..step });
+        all
     }
 
     #[test]

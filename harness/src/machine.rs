@@ -106,6 +106,36 @@ impl std::error::Error for Failure {}
 /// Which memory was touched, and what it holds now: frame numbers with their hashes.
 pub type Touched = Vec<(Frame, u64)>;
 
+/// The records of steps that a reference made side by side with ours, whole or as it saw them: one of both is empty.
+#[derive(Default)]
+pub struct Batch {
+    /// Whole records.
+    pub records: Vec<Retired>,
+    /// What was seen of each step.
+    pub seen: Vec<Seen>,
+}
+
+/// The six words of [`crate::adapters::Onlooker::seen`], each in the byte order of RISC-V.
+pub type Seen = [[u8; 4]; 6];
+
+impl Batch {
+    /// How many steps it holds.
+    pub fn len(&self) -> usize {
+        self.records.len() + self.seen.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.seen.clear();
+    }
+}
+
 /// A machine that runs beside ours.
 pub trait Reference {
     /// What it is called in reports.
@@ -134,7 +164,16 @@ pub trait Reference {
     /// The reference is out of order.
     fn trace(&mut self, steps: u64, host: &mut dyn Host, records: &mut Vec<Retired>) -> Result<Progress, Failure>;
 
-    /// A promise that the next step it is asked for is `run(steps)` or, traced, `trace(steps)`, unless
+    /// As [`Reference::trace`], in the form that costs least, in the place of what `batch` held.
+    ///
+    /// # Errors
+    /// The reference is out of order.
+    fn trace_batch(&mut self, steps: u64, host: &mut dyn Host, batch: &mut Batch) -> Result<Progress, Failure> {
+        batch.clear();
+        self.trace(steps, host, &mut batch.records)
+    }
+
+    /// A promise that the next step it is asked for is `run(steps)` or, traced, `trace_batch(steps)`, unless
     /// [`Reference::load`] comes first. Made while our machine is busy: a reference that is a process
     /// can start at once. What the functions below tell stays that of the step before.
     ///

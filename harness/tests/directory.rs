@@ -31,9 +31,14 @@ fn put(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 /// Compiles `text` to the ELF file `name`, as a bench elsewhere would: at 0x80000000, with CSRs known.
 fn build(folder: &Path, name: &str, text: &str) {
+    build_for(&["-march=rv32im_zicsr", "-mabi=ilp32"], folder, name, text);
+}
+
+fn build_for(machine: &[&str], folder: &Path, name: &str, text: &str) {
     let source = put(folder, &format!("{name}.text"), text);
     let status = Command::new(COMPILER)
-        .args(["-march=rv32im_zicsr", "-mabi=ilp32", "-nostdlib", "-static", "-x", "assembler-with-cpp"])
+        .args(machine)
+        .args(["-nostdlib", "-static", "-x", "assembler-with-cpp"])
         .args(["-Wl,-Ttext-segment=0x80000000", "-Wl,-e,_start", "-Wl,--no-relax", "-Wl,--no-warn-rwx-segments", "-o"])
         .arg(folder.join(name))
         .arg(&source)
@@ -244,6 +249,24 @@ fn files_that_other_frameworks_built() {
             ("elf-files/riscof_work/rv32i_m/I/src/add-01.S/dut/my.elf", "is 0x00000009 instead of 0x00000008"),
         ],
     );
+}
+
+/// What a build of everything leaves beside the tests is named or not looked at.
+#[test]
+fn files_for_64_bits_are_named_and_listings_are_not() {
+    let folder = folder("rv64");
+    let program = "csrw mepc, x0\nmret\nli gp, 1\necall\n.data\ntohost: .dword 0\n";
+    let program = format!(".globl _start\n_start: {program}");
+    build_for(&["-march=rv64im_zicsr", "-mabi=lp64"], &folder, "rv64ui-p-add", &program);
+    let collected = directory::collect(&root(), &folder).expect("a suite");
+    let problem = collected[0].problem.as_ref().expect("nothing can run").to_string();
+    assert_eq!(problem, "nothing here can run: rv64ui-p-add is for RV64; the machine is RV32IM (ISA-1)");
+    build(&folder, "rv32ui-p-add", &program);
+    put(&folder, "rv32ui-p-add.dump", "80000000 <_start>:");
+    let collected = directory::collect(&root(), &folder).expect("a suite");
+    assert_eq!(collected[0].skipped.len(), 1);
+    assert!(collected[0].problem.is_none(), "{:?}", collected[0].problem);
+    expect(&folder, &[("elf-files/rv32ui-p-add", "pass")]);
 }
 
 #[test]

@@ -2,57 +2,18 @@
 
 mod common;
 
+use common::faulty::{Faulty, Plant};
 use common::{START, ecall, i, machine, mixer, r, s, ties, u, with_kernel};
-use lockstep::ecall::{Halt, Host, NoHost};
+use lockstep::ecall::{Halt, NoHost};
 use lockstep::exec::{Engine, Exit, Step, Until};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, Reg};
-use lockstep::map::{self, Addr, Mode};
-use lockstep::trace::{Retired, Sink};
+use lockstep::map::{self, Mode};
+use lockstep::trace::Retired;
 use lockstep_harness::lockstep::{Agreement, Depth, Divergence, Verdict, run};
 use lockstep_harness::machine::Reference;
 use lockstep_harness::machines::emulator::Emulator;
 use lockstep_harness::machines::spec::Spec;
-
-/// What goes wrong in a [`Faulty`] engine after the step with a given number.
-#[derive(Clone, Copy, Debug)]
-enum Plant {
-    Register(Reg),
-    Pc,
-    Memory(Addr),
-}
-
-/// The plain engine with one mistake.
-struct Faulty {
-    engine: Step,
-    order: u64,
-    plant: Plant,
-}
-
-impl Faulty {
-    fn spoil(&self, machine: &mut Machine) {
-        match self.plant {
-            Plant::Register(reg) => machine.hart.set_x(reg, machine.hart.x(reg) ^ 0x100),
-            Plant::Pc => machine.hart.pc ^= 8,
-            Plant::Memory(addr) => machine.set_word(addr, machine.word(addr) ^ 0x0001_0000),
-        }
-    }
-}
-
-impl Engine for Faulty {
-    fn run(&mut self, machine: &mut Machine, host: &mut dyn Host, until: Until<'_>, sink: &mut impl Sink) -> Exit {
-        if machine.hart.instructions > self.order || until.order <= self.order {
-            return self.engine.run(machine, host, until, sink);
-        }
-        match self.engine.run(machine, host, Until { order: self.order + 1, ..until }, sink) {
-            Exit::Order => {
-                self.spoil(machine);
-                self.engine.run(machine, host, until, sink)
-            }
-            exit => exit,
-        }
-    }
-}
 
 fn compare(machine: Machine, follower: &mut dyn Reference, depth: Depth) -> Verdict {
     let mut leader = Emulator::new("step", Step::new, machine);

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::faulty::{Faulty, Plant};
 use common::{DATA, START, ecall, i, machine, mixer, r, s, u, with_kernel};
 use lockstep::ecall::{Host, NoHost};
 use lockstep::exec::{Exit, Step};
@@ -10,7 +11,7 @@ use lockstep::isa::{Op, Reg};
 use lockstep::map::Mode;
 use lockstep::trace::Retired;
 use lockstep_harness::lockstep::{Agreement, Depth, Verdict, run};
-use lockstep_harness::machine::{Delta, Failure, Frame, Progress, Reference, Scope, State, Stop, Touched};
+use lockstep_harness::machine::{Batch, Delta, Failure, Frame, Progress, Reference, Scope, State, Stop, Touched};
 use lockstep_harness::machines::emulator::Emulator;
 use lockstep_harness::machines::open;
 
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
             ("agrees_with_spike_through_the_kernel", agrees_with_spike_through_the_kernel),
             ("a_store_to_code_is_an_expected_difference", a_store_to_code_is_an_expected_difference),
             ("finds_what_only_spike_sees", finds_what_only_spike_sees),
+            ("finds_a_mistake_that_heals", finds_a_mistake_that_heals),
             ("records_of_spike", records_of_spike),
         ],
     )
@@ -162,6 +164,27 @@ fn finds_what_only_spike_sees() {
     }
 }
 
+/// A register that is wrong for one instruction only, in the middle of a batch: only the records tell.
+fn finds_a_mistake_that_heals() {
+    let program = [
+        i(Op::Addi, 7, 7, 1),
+        r(Op::Add, 6, 7, 0),
+        r(Op::Add, 8, 6, 6),
+        i(Op::Addi, 5, 5, -1),
+        s(Op::Bne, 5, 0, -16),
+        ecall(),
+    ];
+    let mut start = machine(Mode::Machine, &program);
+    start.hart.set_x(Reg::new(5), 10_000);
+    let order = 20_001;
+    let make = move || Faulty { engine: Step::new(), order, plant: Plant::Register(Reg::new(6)) };
+    let mut leader = Emulator::new("faulty", make, start);
+    match run(&mut leader, &mut *spike(), &mut NoHost, Depth::Step, 50_000).expect("spike works") {
+        Verdict::Diverged(found) => assert_eq!((found.order, found.steps), (order, 1), "{found}"),
+        Verdict::Agreed(agreement) => panic!("not found: {agreement:?}"),
+    }
+}
+
 /// A follower that loses a bit of x20 after one step.
 struct Spoiled<'a> {
     inner: &'a mut dyn Reference,
@@ -214,6 +237,16 @@ impl Reference for Spoiled<'_> {
             let rest = self.inner.trace(steps - before, host, records)?;
             self.loaded += rest.steps;
             progress = Progress { steps: progress.steps + rest.steps, stop: rest.stop };
+        }
+        Ok(progress)
+    }
+    fn trace_batch(&mut self, steps: u64, host: &mut dyn Host, batch: &mut Batch) -> Answer<Progress> {
+        let before = (self.order + 1).saturating_sub(self.loaded).min(steps);
+        let is_here = self.loaded <= self.order && self.loaded + steps > self.order;
+        let progress = self.inner.trace_batch(if is_here { before } else { steps }, host, batch)?;
+        self.loaded += progress.steps;
+        if is_here && progress.stop == Stop::Steps {
+            self.spoil()?;
         }
         Ok(progress)
     }

@@ -17,7 +17,8 @@ pub struct EngineColumn {
     name: String,
 }
 
-const NO_ENGINE: &str = "this build has no such engine for this machine";
+/// Why an engine is skipped.
+pub const NO_ENGINE: &str = "this build has no such engine for this machine";
 
 /// Every engine, each with and without a record of every step: with a sink the compiler makes other
 /// code of an engine, and that code is judged as well.
@@ -55,8 +56,8 @@ impl EngineColumn {
         let coverage = (self.kind == EngineKind::Step).then_some(coverage);
         let mut watch = Watch { coverage, next: None, broken: None };
         let exit = engine.run(machine, host, until, &mut watch);
-        if let Some(step) = watch.broken {
-            return Err(format!("the record has a gap before step {} at 0x{:08x} (TIME-1)", step.order, step.pc));
+        if let Some(gap) = watch.gap() {
+            return Err(gap);
         }
         if let (Exit::Fault(fault), Some(coverage)) = (&exit, watch.coverage) {
             coverage.fault(machine, fault);
@@ -70,6 +71,13 @@ struct Watch<'a> {
     coverage: Option<&'a mut Coverage>,
     next: Option<(u64, u32)>,
     broken: Option<Retired>,
+}
+
+impl Watch<'_> {
+    fn gap(&self) -> Option<String> {
+        let Retired { order, pc, .. } = self.broken.as_ref()?;
+        Some(format!("the record has a gap before step {order} at 0x{pc:08x} (TIME-1)"))
+    }
 }
 
 impl Sink for Watch<'_> {
@@ -100,5 +108,39 @@ impl Column for EngineColumn {
 
     fn run(&self, test: &Test, coverage: &mut Coverage) -> Cell {
         judge::judge(test, self, coverage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::seen;
+
+    const NOP: u32 = 0x0000_0013;
+
+    /// A record of a step at `pc`.
+    fn nop(order: u64, pc: u32) -> Retired {
+        seen(order, [pc, NOP, pc + 4, 0, 0, 0])
+    }
+
+    /// What a watch says of `steps`.
+    fn gap(steps: &[Retired]) -> Option<String> {
+        let mut watch = Watch { coverage: None, next: None, broken: None };
+        steps.iter().for_each(|step| watch.retired(step));
+        watch.gap()
+    }
+
+    /// TIME-1: every step is recorded once, in order, where the one before it ended.
+    #[test]
+    fn a_record_with_a_gap_is_told() {
+        assert_eq!(gap(&[nop(0, 0x1_0000), nop(1, 0x1_0004), nop(2, 0x1_0008)]), None);
+        let rows = [
+            ("a step left out", [nop(0, 0x1_0000), nop(2, 0x1_0008), nop(3, 0x1_000c)], "step 2 at 0x00010008"),
+            ("a step twice", [nop(0, 0x1_0000), nop(1, 0x1_0004), nop(1, 0x1_0004)], "step 1 at 0x00010004"),
+            ("a wrong place", [nop(0, 0x1_0000), nop(1, 0x1_0008), nop(2, 0x1_000c)], "step 1 at 0x00010008"),
+        ];
+        for (what, steps, at) in rows {
+            assert_eq!(gap(&steps), Some(format!("the record has a gap before {at} (TIME-1)")), "{what}");
+        }
     }
 }

@@ -66,8 +66,8 @@ impl Expected {
     /// Those for a column in `absent` had nothing to explain.
     pub fn stale(&self, used: &[bool], suites: &[&str], absent: &[&str]) -> Vec<String> {
         let ran = |entry: &Entry| {
-            suites.contains(&entry.test.split('/').next().unwrap_or_default())
-                && !absent.contains(&entry.column.as_str())
+            let suite = entry.test.split('/').next().unwrap_or_default();
+            suites.iter().any(|run| glob(suite, run)) && !absent.contains(&entry.column.as_str())
         };
         let unused = self.entries.iter().zip(used).filter(|(entry, used)| !**used && ran(entry));
         unused
@@ -119,6 +119,8 @@ mod tests {
             assert_eq!(used[0], verdict == Verdict::Expected);
             assert_eq!(expected.stale(&used, &["s"], &[]).is_empty(), used[0]);
             assert!(expected.stale(&used, &["s"], &["*"]).is_empty());
+            let everywhere = Expected { entries: vec![Entry { test: "*".into(), ..expected.entries[0].clone() }] };
+            assert_eq!(everywhere.stale(&used, &["s"], &[]).is_empty(), used[0]);
         };
         check(Cell::fail("illegal 0x100f".into(), 3), Verdict::Expected);
         check(Cell::fail("illegal 0x200f".into(), 3), Verdict::Fail);

@@ -12,6 +12,7 @@ mod qemu_system;
 pub mod references;
 mod risc0;
 pub mod spec;
+mod spike_reset;
 mod to_host;
 
 use std::path::PathBuf;
@@ -198,4 +199,52 @@ fn summarise(
     let mut report = Report::new(columns, suites, rows, problems);
     report.shorten_paths(&options.root);
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suites::{End, Program, generated};
+    use std::sync::Arc;
+
+    /// A column that this host does not have, as jit is where it cannot compile.
+    struct Absent;
+
+    impl Column for Absent {
+        fn name(&self) -> &str {
+            "jit"
+        }
+
+        fn about(&self) -> &str {
+            "-"
+        }
+
+        fn version(&self) -> Result<String, String> {
+            Err(engines::NO_ENGINE.into())
+        }
+
+        fn run(&self, _: &Test, _: &mut Coverage) -> Cell {
+            unreachable!("it is not here")
+        }
+    }
+
+    /// A host without one of the engines skips it by name, and the others run.
+    #[test]
+    fn an_engine_that_is_not_here_is_a_named_skip() {
+        const ECALL: u32 = 0x73;
+        let chunks: generated::Chunks = vec![(0x0001_0000, vec![ECALL])];
+        let program =
+            Program::Generated { chunks: Arc::new(chunks), start: 0x0001_0000, mode: lockstep::map::Mode::Machine };
+        let (suite, name, end) = ("s".to_string(), "t".to_string(), End::exit(0));
+        let test = Test { suite, name, program, end, stdin: Vec::new(), stdout: None, clauses: Vec::new() };
+        let columns: Vec<Box<dyn Column>> = vec![Box::new(engines::plain()), Box::new(Absent)];
+        let (cells, _) = fill(&[&test], &columns, &|_, _| {});
+        assert_eq!(cells[0][1], Cell::skip(engines::NO_ENGINE.into()));
+        let expected = Expected { entries: Vec::new() };
+        let report = summarise(&Options::default(), &[], &columns, &[&test], cells, &expected);
+        let text = report.to_string();
+        assert!(text.starts_with(&format!("NOT RUN jit: {}\n", engines::NO_ENGINE)), "{text}");
+        assert_eq!(report.closing_line(), "1 passed, 0 failed, 1 skipped");
+        assert!(report.html().contains(engines::NO_ENGINE));
+    }
 }

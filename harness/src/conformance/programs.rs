@@ -23,8 +23,9 @@ use lockstep::trace::{Retired, Sink};
 use super::Column;
 use super::judge::{STEP_LIMIT, TestHost};
 use super::qemu_system::QemuSystem;
-use super::references::summary;
+use super::references::{Trust, summary};
 use super::risc0::Risc0;
+use super::spike_reset::SpikeReset;
 use crate::coverage::Coverage;
 use crate::lockstep::{Verdict, run_along};
 use crate::machine::Failure;
@@ -38,10 +39,18 @@ use crate::suites::{End, Program, Test, elf};
 /// Every simulator of this kind, present or not.
 pub fn all() -> Vec<Box<dyn Column>> {
     let logs = machines::all().into_iter().filter(|machine| LOGGED.contains(&machine.name));
-    let logs =
-        logs.map(|machine| Box::new(LogColumn { name: machine.name, version: machine.version }) as Box<dyn Column>);
-    let rest: [Box<dyn Column>; 4] =
-        [Box::new(SailInstructions), Box::new(QemuUser), Box::new(QemuSystem), Box::new(Risc0)];
+    let log_column = |machine: machines::Availability| {
+        let (name, version) = (machine.name, machine.version);
+        Box::new(LogColumn { name, version, trust: Trust::default() }) as Box<dyn Column>
+    };
+    let logs = logs.map(log_column);
+    let rest: [Box<dyn Column>; 5] = [
+        Box::new(SpikeReset::default()),
+        Box::new(SailInstructions),
+        Box::new(QemuUser),
+        Box::new(QemuSystem),
+        Box::new(Risc0),
+    ];
     logs.chain(rest).collect()
 }
 
@@ -49,6 +58,7 @@ pub fn all() -> Vec<Box<dyn Column>> {
 struct LogColumn {
     name: &'static str,
     version: Result<String, String>,
+    trust: Trust,
 }
 
 impl Column for LogColumn {
@@ -65,26 +75,18 @@ impl Column for LogColumn {
     }
 
     fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
-        match along_its_log(self.name, test) {
-            Ok(cell) => cell,
-            Err(Unavailable::Skipped(reason)) => Cell::skip(reason),
-            Err(Unavailable::Failed(failure)) => Cell::fail(failure.to_string(), 0),
-        }
+        self.trust.cell(test, || along_its_log(self.name, test))
     }
 }
 
 fn along_its_log(name: &str, test: &Test) -> Result<Cell, Unavailable> {
-    let skipped = |reason: &str| Err(Unavailable::Skipped(reason.to_string()));
-    let machine = match test.machine() {
+    let machine = match bare_machine(test) {
         Ok(machine) => machine,
-        Err(error) => return Ok(Cell::fail(error.to_string(), 0)),
+        Err(cell) => return Ok(cell),
     };
-    if machine.hart.mode == Mode::User {
-        return skipped("starts in user mode under a kernel, which this simulator does not have");
-    }
     let steps = steps_to_first_ecall(test, machine.clone());
     if steps == 0 {
-        return skipped("has no step before its first ECALL");
+        return Err(Unavailable::Skipped("has no step before its first ECALL".into()));
     }
     let folder = Folder::new().map_err(|error| Unavailable::Failed(Failure::Start(error)))?;
     let (elf, entry) = (folder.0.join("test.elf"), machine.hart.pc);
@@ -101,6 +103,25 @@ fn along_its_log(name: &str, test: &Test) -> Result<Cell, Unavailable> {
     })
 }
 
+/// The machine of a test that a bare hart can start.
+///
+/// # Errors
+/// The cell of one that it cannot.
+pub(super) fn bare_machine(test: &Test) -> Result<Machine, Cell> {
+    match test.machine() {
+        Ok(machine) if machine.hart.mode == Mode::Machine => Ok(machine),
+        Ok(_) => Err(Cell::skip("starts in user mode under a kernel, which this simulator does not have".into())),
+        Err(error) => Err(Cell::fail(error.to_string(), 0)),
+    }
+}
+
+/// Whether a step is one that a bare hart makes otherwise or not at all.
+pub(super) fn is_beyond_a_bare_hart(step: &Retired) -> bool {
+    let is_system = decode(step.insn).is_some_and(|insn| matches!(insn.op, Op::Ecall | Op::Mret));
+    let is_ours = step.pc >= map::SYSTEM_START || step.mem.is_some_and(|mem| mem.addr >= map::SYSTEM_START);
+    step.trap.is_some() || is_system || is_ours
+}
+
 /// How many steps our plain engine makes before the first ECALL or trap, the test's end or the limit.
 fn steps_to_first_ecall(test: &Test, mut machine: Machine) -> u64 {
     let mut count = Count { steps: 0, is_over: false };
@@ -115,9 +136,7 @@ struct Count {
 
 impl Sink for Count {
     fn retired(&mut self, step: &Retired) {
-        let is_system = decode(step.insn).is_some_and(|insn| matches!(insn.op, Op::Ecall | Op::Mret));
-        let is_ours = step.pc >= map::SYSTEM_START || step.mem.is_some_and(|mem| mem.addr >= map::SYSTEM_START);
-        self.is_over |= step.trap.is_some() || is_system || is_ours;
+        self.is_over |= is_beyond_a_bare_hart(step);
         self.steps += u64::from(!self.is_over);
     }
 }
@@ -147,12 +166,9 @@ impl Column for SailInstructions {
     }
 
     fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
-        let machine = match test.machine() {
-            Ok(machine) if machine.hart.mode == Mode::User => {
-                return Cell::skip("starts in user mode under a kernel, which this simulator does not have".into());
-            }
+        let machine = match bare_machine(test) {
             Ok(machine) => machine,
-            Err(error) => return Cell::fail(error.to_string(), 0),
+            Err(cell) => return cell,
         };
         let insns = instructions_to_first_ecall(test, machine);
         if insns.is_empty() {

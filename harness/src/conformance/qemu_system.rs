@@ -11,12 +11,12 @@ use std::time::Duration;
 use lockstep::exec::{Engine, Step, Until};
 use lockstep::hart::Machine;
 use lockstep::isa::{Op, Reg, decode};
-use lockstep::map::{self, Addr, Mode};
+use lockstep::map::Addr;
 use lockstep::trace::{Retired, Sink};
 
 use super::Column;
 use super::judge::{STEP_LIMIT, TestHost};
-use super::programs::Folder;
+use super::programs::{Folder, bare_machine, is_beyond_a_bare_hart};
 use crate::coverage::Coverage;
 use crate::machine::{Failure, State, machine_state};
 use crate::machines::process::{find_program, run_to_end};
@@ -46,9 +46,9 @@ impl Column for QemuSystem {
     }
 
     fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
-        let machine = match test.machine() {
+        let machine = match bare_machine(test) {
             Ok(machine) => machine,
-            Err(error) => return Cell::fail(error.to_string(), 0),
+            Err(cell) => return cell,
         };
         let ours = match our_states(test, &machine) {
             Ok(states) => states,
@@ -67,9 +67,6 @@ impl Column for QemuSystem {
 /// # Errors
 /// Why QEMU cannot run the test.
 fn our_states(test: &Test, machine: &Machine) -> Result<Vec<State>, &'static str> {
-    if machine.hart.mode == Mode::User {
-        return Err("starts in user mode under a kernel, which this simulator does not have");
-    }
     if Reg::all().any(|reg| machine.hart.x(reg) != 0) {
         return Err("starts with registers that are not 0");
     }
@@ -93,9 +90,7 @@ struct Seen {
 
 impl Sink for Seen {
     fn retired(&mut self, step: &Retired) {
-        let is_system = decode(step.insn).is_some_and(|insn| matches!(insn.op, Op::Ecall | Op::Mret));
-        let is_ours = step.pc >= map::SYSTEM_START || step.mem.is_some_and(|mem| mem.addr >= map::SYSTEM_START);
-        self.is_over |= step.trap.is_some() || is_system || is_ours;
+        self.is_over |= is_beyond_a_bare_hart(step);
         if let (false, Some(last)) = (self.is_over, self.states.last()) {
             let mut state = State { pc: step.next_pc, ..*last };
             if let Some(rd) = step.rd.filter(|rd| rd.reg != Reg::ZERO) {

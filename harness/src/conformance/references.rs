@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use lockstep::exec::Step;
 
@@ -9,7 +10,7 @@ use super::judge::{self, TestHost};
 use super::{Column, engines};
 use crate::coverage::Coverage;
 use crate::lockstep::{self as side_by_side, Depth, Divergence, Verdict};
-use crate::machine::Reference;
+use crate::machine::{Failure, Reference};
 use crate::machines::emulator::Emulator;
 use crate::machines::{self, Unavailable};
 use crate::report::Cell;
@@ -19,6 +20,7 @@ use crate::suites::Test;
 pub struct ReferenceColumn {
     name: &'static str,
     version: Result<String, String>,
+    trust: Trust,
 }
 
 /// Every reference that can run the matrix step by step, present or not.
@@ -29,7 +31,7 @@ pub fn all() -> Vec<ReferenceColumn> {
     machines::all()
         .into_iter()
         .filter(|machine| machines::STEPPABLE.contains(&machine.name) && machine.name != "qemu")
-        .map(|machine| ReferenceColumn { name: machine.name, version: machine.version })
+        .map(|machine| ReferenceColumn { name: machine.name, version: machine.version, trust: Trust::default() })
         .collect()
 }
 
@@ -48,10 +50,32 @@ impl Column for ReferenceColumn {
 
     /// The cell passes when every step agreed; whether the test's own end is right is for the engines to say.
     fn run(&self, test: &Test, _: &mut Coverage) -> Cell {
-        match with_reference(self.name, |reference| compare(test, reference)) {
+        self.trust.cell(test, || with_reference(self.name, |reference| compare(test, reference)))
+    }
+}
+
+/// A simulator that did not answer once is not asked again: each test would wait as long.
+#[derive(Default)]
+pub(super) struct Trust {
+    lost: OnceLock<String>,
+}
+
+impl Trust {
+    /// The cell of `test` that `ask` makes.
+    pub(super) fn cell(&self, test: &Test, ask: impl FnOnce() -> Result<Cell, Unavailable>) -> Cell {
+        if let Some(lost) = self.lost.get() {
+            return Cell::skip(format!("not asked again: it did not answer in {lost}"));
+        }
+        match ask() {
             Ok(cell) => cell,
             Err(Unavailable::Skipped(reason)) => Cell::skip(reason),
-            Err(Unavailable::Failed(failure)) => Cell::fail(failure.to_string(), 0),
+            Err(Unavailable::Failed(failure)) => {
+                if matches!(failure, Failure::Hung(_)) {
+                    // Another thread may have been first.
+                    let _ = self.lost.set(test.id());
+                }
+                Cell::fail(failure.to_string(), 0)
+            }
         }
     }
 }

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use crate::machine::Failure;
 
-/// How long a simulator may think: the longest request is a block of 10^6 steps, on the slowest
-/// simulator a matter of seconds.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a simulator may think: as many seconds as the variable `LOCKSTEP_PATIENCE` says, else two minutes. The
+/// longest request is a block of 10^6 steps, on the slowest simulator a matter of seconds.
+pub fn patience() -> Duration {
+    let said = env::var("LOCKSTEP_PATIENCE").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(said.unwrap_or(120))
+}
 
 /// A child process that answers requests with messages. It is killed when dropped.
 pub struct Process {
@@ -43,6 +46,11 @@ impl Process {
         });
         let stdin = child.stdin.take();
         Ok(Process { name: name.into(), child, stdin, messages, stderr, patience })
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a request.

@@ -17,7 +17,7 @@ use lockstep::mem::PAGE_BYTES;
 use lockstep::trace::Retired;
 use lockstep_spec::encdec::{Instruction, decode};
 
-use super::process::{Finished, PATIENCE, Process, find_program, run_to_end};
+use super::process::{Finished, Process, find_program, patience, run_to_end};
 use crate::adapters::{access_kind, seen};
 use crate::machine::{
     Delta, FRAME_BYTES, Failure, Frame, Progress, Raised, Reference, Scope, State, Stop, Touched, hash_words,
@@ -66,7 +66,7 @@ impl Qemu {
         let mut command = Command::new(SYSTEM);
         command.args(["-M", "none", "-cpu", "rv32,c=false,a=false,f=false,d=false", "-m", "4095M", "-S"]);
         command.args(["-display", "none", "-monitor", "none", "-serial", "none", "-gdb", "stdio"]);
-        let process = Process::start("qemu", &mut command, packet, PATIENCE)?;
+        let process = Process::start("qemu", &mut command, packet, patience())?;
         let state = State { pc: 0, x: [0; 32] };
         let mut qemu = Qemu { process, state, limit: 0, loaded: BTreeSet::new(), touched: BTreeSet::new() };
         qemu.ask("qSupported")?;

@@ -4,20 +4,24 @@
 //! the same pc with the same registers in both modes; then it makes its step, and what our host answered
 //! is what theirs is told. So the two share the host and nothing else.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::Read;
+use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
+use std::sync::Once;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use lockstep::ecall::replay::Answer;
-use lockstep::ecall::{Halt, Host, Refused};
+use lockstep::ecall::{Call, Halt, Host, Refused};
 use lockstep::exec::{Engine, Exit, Step, Until};
 use lockstep::hart::Machine;
-use lockstep::isa::disassemble;
+use lockstep::isa::{Op, decode, disassemble};
 use lockstep::map::{self, Mode};
 use lockstep::mem::PageNo;
 use lockstep::risc0::{Cost, Cycles, DEFAULT_SEGMENT_PO2, memory_image};
+use lockstep::trace::{Retired, Sink};
+use lockstep::trap::Cause;
 use risc0_binfmt::{MemoryImage, WordAddr};
 use risc0_circuit_rv32im::execute::{CycleLimit, Executor, ExecutorResult, Syscall, SyscallContext};
 use risc0_circuit_rv32im::trace::{TraceCallback, TraceEvent};
@@ -48,15 +52,18 @@ pub fn compare(machine: &Machine, host: impl Host) -> Result<Agreed> {
     let callback: Rc<RefCell<dyn TraceCallback>> = Rc::new(RefCell::new(Shown { ours: ours.clone() }));
     let mut segments = Vec::new();
     let limit = CycleLimit::Hard(CYCLE_LIMIT);
-    let result = Executor::new(image, &syscalls, None, vec![callback], None).run(
-        DEFAULT_SEGMENT_PO2 as usize,
-        risc0_circuit_rv32im::MAX_INSN_CYCLES,
-        limit,
-        |segment| {
-            segments.push(segment.po2);
-            Ok(())
-        },
-    );
+    let run = || {
+        Executor::new(image, &syscalls, None, vec![callback], None).run(
+            DEFAULT_SEGMENT_PO2 as usize,
+            risc0_circuit_rv32im::MAX_INSN_CYCLES,
+            limit,
+            |segment| {
+                segments.push(segment.po2);
+                Ok(())
+            },
+        )
+    };
+    let result = without_panics(run);
     let mut ours = ours.borrow_mut();
     if let Some(difference) = ours.difference.take() {
         bail!(difference);
@@ -65,6 +72,33 @@ pub fn compare(machine: &Machine, host: impl Host) -> Result<Agreed> {
         Ok(result) => ours.end_well(result, segments),
         Err(error) => ours.end_badly(&error),
     }
+}
+
+thread_local! {
+    /// Whether a panic of this thread is caught and says enough by that.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `run` comes to; where their executor panics (at calls that it does not implement, and at sums of addresses that
+/// overflow, where the build checks that) it has given up, too, and only it.
+fn without_panics<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let tell = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_CAUGHT.get() {
+                tell(info);
+            }
+        }));
+    });
+    IS_CAUGHT.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    IS_CAUGHT.set(false);
+    result.unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(anyhow!("it panicked: {text}"))
+    })
 }
 
 /// Ten times what the longest of our programs takes.
@@ -78,6 +112,8 @@ struct Ours<H> {
     engine: Step,
     /// Both register files as their executor last wrote them.
     registers: [[u32; 32]; 2],
+    /// Our last step.
+    last: Option<Retired>,
     exit: Option<Exit>,
     difference: Option<String>,
     started: u64,
@@ -102,6 +138,7 @@ impl<H: Host> Ours<H> {
             cost: Cost::default(),
             engine: Step::new(),
             registers: files,
+            last: None,
             exit: None,
             difference: None,
             started: 0,
@@ -121,12 +158,18 @@ impl<H: Host> Ours<H> {
                 ensure!(ours == *theirs, "{place}: x{i} of {mode:?} mode is 0x{ours:08x} here, 0x{theirs:08x} there");
             }
         }
-        let order = hart.instructions + 1;
-        match self.engine.run(&mut self.machine, &mut self.host, Until::order(order), &mut self.cost) {
+        self.step();
+        Ok(())
+    }
+
+    /// Our next step.
+    fn step(&mut self) {
+        let order = self.machine.hart.instructions + 1;
+        let mut sink = Both { cost: &mut self.cost, last: &mut self.last };
+        match self.engine.run(&mut self.machine, &mut self.host, Until::order(order), &mut sink) {
             Exit::Order => {}
             exit => self.exit = Some(exit),
         }
-        Ok(())
     }
 
     /// Their executor stored `word` at `addr`, registers included.
@@ -168,15 +211,81 @@ impl<H: Host> Ours<H> {
 
     /// Their executor gave up: ours must have raised at the same instruction, or raise at the next one.
     fn end_badly(&mut self, error: &anyhow::Error) -> Result<Agreed> {
+        let refusal = format!("{error:#}");
         if self.exit.is_none() {
+            self.is_no_known_difference(&refusal)?;
             // A fetch or an instruction that theirs cannot decode is not reported.
-            let order = self.machine.hart.instructions + 1;
-            let exit = self.engine.run(&mut self.machine, &mut self.host, Until::order(order), &mut self.cost);
-            self.exit = Some(exit);
+            self.step();
         }
-        ensure!(matches!(self.exit, Some(Exit::Fault(_))), "theirs gave up ({error:#}), ours: {:?}", self.exit);
-        let their_refusal = Some(format!("{error:#}"));
+        if self.exit.is_none() {
+            self.is_no_known_difference(&refusal)?;
+        }
+        ensure!(matches!(self.exit, Some(Exit::Fault(_))), "theirs gave up ({refusal}), ours: {:?}", self.exit);
+        let their_refusal = Some(refusal);
         Ok(Agreed { instructions: self.started, user_exit: None, cycles: None, pcs: None, their_refusal })
+    }
+}
+
+impl<H> Ours<H> {
+    /// # Errors
+    /// Our last step is one that theirs is known not to make, and `refusal` says that it does not.
+    fn is_no_known_difference(&self, refusal: &str) -> Result<()> {
+        match self.last.as_ref().and_then(|step| known_difference(step, refusal)) {
+            Some(why) => bail!("theirs gave up ({refusal}): {why}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The difference (docs/risc0-differences.md) that explains why theirs gave up, saying `refusal`, at our step.
+fn known_difference(step: &Retired, refusal: &str) -> Option<&'static str> {
+    let op = decode(step.insn).map(|insn| insn.op);
+    let cause = refusal.strip_prefix("Invalid trap address: 0x00000000, cause: ");
+    let is_outside = refusal.ends_with("is an invalid guest address");
+    match (cause, step.trap, op) {
+        (Some(theirs), None, Some(Op::Fence)) if theirs.starts_with("IllegalInstruction(") => {
+            Some("it has no FENCE (D-1)")
+        }
+        (Some(theirs), Some(ours), _) if theirs.split('(').next() == Some(their_name(ours)) => {
+            Some("both trap, and there each cause has a vector of its own (D-4)")
+        }
+        (None, None, Some(Op::Mret)) if is_outside => Some("MEPC has to be an address of the guest there (D-18)"),
+        (None, Some(Cause::UserEcall), _) if is_outside => {
+            Some("the ECALL vector has to be an address of the guest there (D-19)")
+        }
+        _ => None,
+    }
+}
+
+/// What they call a cause.
+fn their_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::InstructionAddressMisaligned => "InstructionMisaligned",
+        Cause::InstructionAccessFault => "InstructionFault",
+        Cause::IllegalInstruction => "IllegalInstruction",
+        Cause::Breakpoint => "Breakpoint",
+        Cause::LoadAddressMisaligned => "LoadAddressMisaligned",
+        Cause::LoadAccessFault => "LoadAccessFault",
+        Cause::StoreAddressMisaligned => "StoreAddressMisaligned",
+        Cause::StoreAccessFault => "StoreAccessFault",
+        Cause::UserEcall | Cause::MachineEcall => "InvalidEcallDispatch",
+    }
+}
+
+/// Counts what a step costs and keeps it.
+struct Both<'a> {
+    cost: &'a mut Cost,
+    last: &'a mut Option<Retired>,
+}
+
+impl Sink for Both<'_> {
+    fn retired(&mut self, step: &Retired) {
+        self.cost.retired(step);
+        *self.last = Some(*step);
+    }
+
+    fn called(&mut self, call: &Call) {
+        self.cost.called(call);
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
 use super::log::{Log, bare, hex, link};
-use super::process::{Process, find_program, run_to_end};
+use super::process::{Process, find_program, patience, run_to_end};
 use super::rvfi::Client;
 use crate::machine::{Failure, cause_of};
 
@@ -58,8 +58,7 @@ pub struct Run {
     pub result: Option<u32>,
 }
 
-/// Nothing that these simulators do with a short program takes this long.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a simulator may take to say what it is.
 const PROBE_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Sail {
@@ -110,7 +109,7 @@ impl Sail {
         let arguments = arguments(self.generation, &self.help, &config, &trace, limit);
         let program = &self.program;
         let mut command = Command::from(cmd!(shell, "{program} {arguments...} {elf}"));
-        let finished = run_to_end("sail", &mut command, b"", PATIENCE)?;
+        let finished = run_to_end("sail", &mut command, b"", patience())?;
         let said = String::from_utf8_lossy(&[finished.stdout, finished.stderr].concat()).into_owned();
         let text = shell.read_file(&trace).map_err(|_| {
             let last = said.lines().last().unwrap_or("nothing");

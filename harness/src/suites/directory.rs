@@ -18,8 +18,15 @@ use super::{End, Error, Program, Test, bench_elf, fetch, signature};
 pub fn collect(root: &Path, folder: &Path) -> Result<Vec<Collected>, Error> {
     let folder = &folder.canonicalize().map_err(|error| Error::file(folder, error))?;
     let found = [riscv_tests(root, folder), arch_tests(root, folder), act_tests(root, folder), elf_files(folder)];
-    let found: Vec<Collected> =
+    let mut found: Vec<Collected> =
         found.into_iter().filter(|found| !(found.tests.is_empty() && found.skipped.is_empty())).collect();
+    // A run of nothing must not look clean.
+    if found.iter().all(|found| found.tests.is_empty())
+        && let Some(Collected { skipped, problem, .. }) = found.first_mut()
+    {
+        let (name, reason) = &skipped[0];
+        problem.get_or_insert_with(|| Error::new(format!("nothing here can run: {name} {reason}")));
+    }
     if found.is_empty() {
         return Err(Error::file(
             folder,
@@ -162,11 +169,10 @@ fn elf_files(folder: &Path) -> Collected {
     let mut collected = empty("elf-files", "ELF files of a folder", folder, Kind::Risc0Elf);
     for path in all_files(folder, DEPTH) {
         let Ok(bytes) = fs::read(&path) else { continue };
-        if !is_rv32(&bytes) {
-            continue;
-        }
+        let Some(is_64) = riscv(&bytes) else { continue };
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        match bench_elf::classify(&path, &bytes) {
+        let classified = if is_64 { Err(IS_64.into()) } else { bench_elf::classify(&path, &bytes) };
+        match classified {
             Ok((program, end)) => drop(add(Path::new(""), &mut collected, name, None, program, end)),
             Err(reason) => collected.skipped.push((name, reason)),
         }
@@ -174,12 +180,16 @@ fn elf_files(folder: &Path) -> Collected {
     collected
 }
 
+const IS_64: &str = "is for RV64; the machine is RV32IM (ISA-1)";
+
 /// `work/CONFIG/elfs/rv32i/I` and `riscof_work/rv32i_m/I/src/add-01.S/dut` lie this deep below a checkout, with room.
 const DEPTH: usize = 8;
 
-fn is_rv32(bytes: &[u8]) -> bool {
+/// Whether a RISC-V ELF file is for 64 bits; `None` if it is no such file.
+fn riscv(bytes: &[u8]) -> Option<bool> {
     const EM_RISCV: u16 = 243;
-    bytes.starts_with(b"\x7fELF") && Elf::parse(bytes).is_ok_and(|elf| !elf.is_64 && elf.header.e_machine == EM_RISCV)
+    let elf = bytes.starts_with(b"\x7fELF").then(|| Elf::parse(bytes).ok())??;
+    (elf.header.e_machine == EM_RISCV).then_some(elf.is_64)
 }
 
 /// Adds a test, compiled first if it has a source; whether it is there.

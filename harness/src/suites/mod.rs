@@ -80,7 +80,18 @@ pub enum Program {
         path: PathBuf,
         /// The pc of the first step.
         start: Addr,
+        /// Where the whole program starts, and the word by which it tells its host how it ended, if it does.
+        bench: Option<Bench>,
     },
+}
+
+/// What a machine with CSRs needs to run an official program from its reset code on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bench {
+    /// The first instruction of the reset code.
+    pub entry: Addr,
+    /// The word `tohost` of the host-target interface.
+    pub to_host: Addr,
 }
 
 /// The end that is a pass.
@@ -174,7 +185,7 @@ impl Test {
             Program::MachineElf(path) => (path, Kernel::None),
             Program::UserElf(path) => (path, Kernel::Default),
             Program::ElfFrom { path, .. } => (path, Kernel::None),
-            Program::Hex { path, start } => return hex::machine(path, &read(path)?, *start),
+            Program::Hex { path, start, .. } => return hex::machine(path, &read(path)?, *start),
             Program::Generated { chunks, start, mode } => return generated_machine(chunks, *start, *mode),
         };
         let mut image = loader::load(&read(path)?, kernel).map_err(|error| Error::file(path, error))?;

@@ -1,6 +1,8 @@
 //! Programs for the tests, made of instructions.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod faulty;
+
 use std::process::ExitCode;
 
 use lockstep::hart::Machine;
