@@ -34,6 +34,7 @@ fmt: ## check the formatting
 clippy: ## lint, warnings are errors
 	@echo "== lints"
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p lockstep-harness --features fuzz --example fuzz_gdb -- -D warnings
 
 doc: ## build the documentation, warnings are errors
 	@echo "== documentation"

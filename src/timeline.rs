@@ -11,15 +11,17 @@
 //! Behind the machine the pages hold what was, before it what will be, so that going to a mark never executes.
 //! A change by the debugger in the past makes another future: what was recorded behind it is dropped.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::ecall::replay::Recorder;
+use crate::ecall::replay::{Answer, Log, Recorder};
 use crate::ecall::{Host, Refused};
 use crate::exec::{AnyEngine, Engine, Exit, Step, Until};
-use crate::hart::Machine;
-use crate::mem::{PAGE_BYTES, PageNo, SavedPage};
+use crate::hart::{Hart, Machine};
+use crate::isa::Reg;
+use crate::map::{Addr, Mode, WORD_BYTES};
+use crate::mem::{PAGE_BYTES, PAGE_WORDS, PageNo, SavedPage};
 use crate::snapshot::{Mark, PAGE_COST_BYTES, undo, union};
-use crate::trace::Sink;
+use crate::trace::{Retired, Sink};
 
 /// A run with its past.
 pub struct Timeline {
@@ -38,6 +40,20 @@ pub struct Timeline {
     budget_bytes: usize,
     /// Bytes of all marks, the pages of the interval under way excluded.
     used_bytes: usize,
+    /// What was recorded behind the point of the first change, until it is settled that it is forgotten.
+    aside: Option<Aside>,
+}
+
+/// A future that was left by a change, to come back to if the change turns out to be a call by the debugger.
+struct Aside {
+    /// The hart before the first change.
+    hart: Hart,
+    /// The pages that the interval from there on writes, and the marks behind it.
+    pages: Vec<SavedPage>,
+    marks: Vec<Mark>,
+    frontier: u64,
+    log: Log,
+    reads: BTreeMap<u64, (u32, Vec<u8>)>,
 }
 
 /// The first steps of a run are made by the plain engine: many runs end there, and entering translated code costs more.
@@ -62,7 +78,8 @@ impl Timeline {
         let host = Recorder::new(Rewindable { host, reads: BTreeMap::new(), again: BTreeMap::new() });
         let frontier = machine.hart.instructions;
         let (engine, step) = (None, Step::new());
-        Timeline { machine, engine, step, host, marks: vec![first], at: 0, frontier, budget_bytes, used_bytes }
+        let (marks, aside) = (vec![first], None);
+        Timeline { machine, engine, step, host, marks, at: 0, frontier, budget_bytes, used_bytes, aside }
     }
 
     /// The machine as it is now.
@@ -140,16 +157,20 @@ impl Timeline {
         }
     }
 
-    /// Changes the machine. What was recorded behind now is dropped; says whether there was anything.
-    pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> (R, bool) {
-        let has_forked = self.now() < self.frontier();
+    /// Changes the machine. What was recorded behind now is put aside, for [`Timeline::settle`] or [`Timeline::come_back`].
+    ///
+    /// The point has two marks then: one before the first change, one behind the last.
+    pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
+        if self.aside.is_none() {
+            self.leave();
+        }
         self.drop_future();
         let result = change(&mut self.machine);
         let pages = self.machine.mem.mark();
         if self.now() != self.marks[self.at].order() {
             self.set_pages(self.at, pages);
             self.push_mark();
-        } else if self.at > 0 {
+        } else {
             let before = std::mem::take(&mut self.marks[self.at - 1].pages);
             self.used_bytes -= before.len() * PAGE_COST_BYTES;
             self.set_pages(self.at - 1, union(before, pages));
@@ -157,11 +178,80 @@ impl Timeline {
         let mark = &mut self.marks[self.at];
         mark.hart = self.machine.hart.clone();
         mark.is_edited = true;
-        (result, has_forked)
+        result
+    }
+
+    /// The hart before the first of the changes that are not settled.
+    pub fn left_hart(&self) -> Option<&Hart> {
+        self.aside.as_ref().map(|aside| &aside.hart)
+    }
+
+    /// Whether the machine was changed here.
+    pub fn is_edited(&self) -> bool {
+        self.marks[self.at].is_edited && self.marks[self.at].order() == self.now()
+    }
+
+    /// The changes stay: what was put aside is forgotten. Says whether there was anything.
+    pub fn settle(&mut self) -> bool {
+        let Some(aside) = self.aside.take() else { return false };
+        for (_, (fd, bytes)) in aside.reads.into_iter().rev() {
+            self.host.host.take_back(fd, bytes);
+        }
+        aside.frontier > aside.hart.instructions
+    }
+
+    /// Undoes a call that the debugger made the program do: back to the point of the first change, with all that was
+    /// recorded behind it. What the call wrote above the stack that it used stays written, as a change.
+    ///
+    /// `None` if that cannot be: the call took input, was long, or the point is not kept any more.
+    pub fn come_back(&mut self) -> Option<()> {
+        let aside = self.aside.as_ref()?;
+        let (begin, end) = (aside.hart.instructions, self.now());
+        let took_input = self.host.log.range(begin..).any(|(_, answer)| matches!(answer, Answer::Read(_)));
+        let before = self.marks.iter().position(|mark| mark.order() == begin && !mark.is_edited)?;
+        let is_changed_within = |mark: &Mark| mark.is_edited && (begin + 1..end).contains(&mark.order());
+        if took_input || end - begin > LONGEST_CALL_STEPS || self.marks.iter().any(is_changed_within) {
+            return None;
+        }
+        let mut call = Call { sp: aside.hart.x(Reg::SP), ..Call::default() };
+        self.jump(before + 1);
+        call.begin(&self.machine, &self.marks[before].pages);
+        // Where it wrote, and how deep its stack was, the same steps tell again.
+        self.run(Until::order(end), &mut call);
+        let kept: Vec<(Addr, u32)> = call.kept().map(|addr| (addr, self.machine.word(addr))).collect();
+        self.jump(before);
+        let aside = self.aside.take()?;
+        self.drop_future();
+        self.frontier = aside.frontier;
+        self.host.log.extend(aside.log);
+        self.host.host.reads.extend(aside.reads);
+        self.used_bytes += aside.marks.iter().map(Mark::bytes).sum::<usize>();
+        self.set_pages(self.at, aside.pages);
+        self.marks.extend(aside.marks);
+        let changed: Vec<_> = kept.into_iter().filter(|(addr, word)| self.machine.word(*addr) != *word).collect();
+        if !changed.is_empty() {
+            self.edit(|machine| changed.into_iter().for_each(|(addr, word)| machine.set_word(addr, word)));
+        }
+        Some(())
+    }
+
+    /// Puts aside what is recorded behind now, between two marks of this point.
+    fn leave(&mut self) {
+        self.mark();
+        let pages = std::mem::take(&mut self.marks[self.at].pages);
+        self.used_bytes -= pages.len() * PAGE_COST_BYTES;
+        let marks: Vec<Mark> = self.marks.drain(self.at + 1..).collect();
+        self.used_bytes -= marks.iter().map(Mark::bytes).sum::<usize>();
+        let (now, hart) = (self.now(), self.machine.hart.clone());
+        let (log, reads) = (self.host.log.split_off(&now), self.host.host.reads.split_off(&now));
+        self.aside = Some(Aside { hart, pages, marks, frontier: self.frontier(), log, reads });
+        self.frontier = now;
+        self.push_mark();
     }
 
     /// Goes back to `order` to run again with the same input; output is written again.
     pub fn restart(&mut self, order: u64) {
+        self.settle();
         self.run_to(order);
         self.drop_future();
     }
@@ -210,11 +300,12 @@ impl Timeline {
     /// The machine has executed up to here: crosses into the next interval, or begins one.
     fn arrive(&mut self) {
         self.frontier = self.frontier.max(self.now());
-        match self.marks.get(self.at + 1) {
-            Some(next) if next.order() == self.now() => self.enter_next(),
-            Some(_) => {}
-            None if self.is_mark_due() => self.add_mark(),
-            None => {}
+        // A point that was changed has two marks.
+        while self.marks.get(self.at + 1).is_some_and(|next| next.order() == self.now()) {
+            self.enter_next();
+        }
+        if self.at + 1 == self.marks.len() && self.is_mark_due() {
+            self.add_mark();
         }
     }
 
@@ -327,6 +418,46 @@ impl Timeline {
     }
 }
 
+/// What a call by the debugger did: the words it wrote, and the stack it used.
+#[derive(Default)]
+struct Call {
+    written: BTreeSet<Addr>,
+    sp: u32,
+    lowest_sp: u32,
+}
+
+impl Call {
+    /// The call begins: the debugger has taken its place on the stack, and `before` is what its changes replaced.
+    fn begin(&mut self, machine: &Machine, before: &[SavedPage]) {
+        self.lowest_sp = machine.hart.x(Reg::SP).min(self.sp);
+        for saved in before {
+            let addrs = (saved.page.start()..).step_by(WORD_BYTES as usize);
+            let old = (0..PAGE_WORDS).map(|i| saved.words.as_ref().map_or(0, |words| words[i]));
+            self.written.extend(addrs.zip(old).filter(|(addr, old)| machine.word(*addr) != *old).map(|(addr, _)| addr));
+        }
+    }
+
+    /// The words written outside the stack that the call used.
+    fn kept(&self) -> impl Iterator<Item = Addr> {
+        let stack = self.lowest_sp..self.sp;
+        self.written.iter().copied().filter(move |addr| !stack.contains(addr))
+    }
+}
+
+impl Sink for Call {
+    fn retired(&mut self, step: &Retired) {
+        if let Some(access) = step.mem.filter(|access| access.wmask != 0) {
+            self.written.insert(access.addr & !(WORD_BYTES - 1));
+        }
+        if let Some(write) = step.rd.filter(|rd| rd.reg == Reg::SP && step.mode == Mode::User) {
+            self.lowest_sp = self.lowest_sp.min(write.value);
+        }
+    }
+}
+
+/// Steps of the longest call by the debugger that is undone: it is executed again for that, some 10 ms.
+const LONGEST_CALL_STEPS: u64 = 1 << 20;
+
 /// A host whose input can be taken back: what a dropped future had read is read again.
 struct Rewindable {
     host: Box<dyn Host>,
@@ -340,9 +471,13 @@ impl Rewindable {
     /// Takes back what steps from `order` on have read.
     fn rewind(&mut self, order: u64) {
         for (fd, bytes) in self.reads.split_off(&order).into_values().rev() {
-            let queue = self.again.entry(fd).or_default();
-            bytes.into_iter().rev().for_each(|byte| queue.push_front(byte));
+            self.take_back(fd, bytes);
         }
+    }
+
+    fn take_back(&mut self, fd: u32, bytes: Vec<u8>) {
+        let queue = self.again.entry(fd).or_default();
+        bytes.into_iter().rev().for_each(|byte| queue.push_front(byte));
     }
 
     /// The bytes of the read at step `order`: those taken back, else those that `ask` delivers.

@@ -129,7 +129,8 @@ fn breakpoint_packets() {
     check_refused(b"Z0,123456789,4");
     check_refused(b"z0,,");
     check_answered(b"Z0,90000000,4", b"OK");
-    check_answered(b"Z0,20004,4;X2,zz", b"OK");
+    check_refused(b"Z0,20004,4;X2,zz");
+    check_refused(b"Z0,20004,4;X2,220127");
     check_answered(b"Z0,20004,4;X3,220127", b"OK");
     check_answered(b"Z2,ffffffff,ffffffff", b"OK");
     check_answered(b"z4,20000,4", b"OK");
@@ -161,6 +162,164 @@ fn other_packets() {
     check_raw("resume while running", &[packet(b"c"), packet(b"c"), packet(b"g")].concat());
     check_raw("resume with a signal that is none", &packet(b"vCont;Cff"));
     check_raw("a restart", &packet(b"R00"));
+}
+
+/// What no one would send: packets of features that are not there, twice what is said once, ends that are cut.
+#[test]
+fn packets_out_of_place() {
+    check_refused(b"vFlashErase:20000,100");
+    check_refused(b"vFlashWrite:20000:a");
+    check_refused(b"vFlashDone");
+    check_refused(b"vRun;zz");
+    check_refused(b"vRun;;zz");
+    check_refused(b"vAttach;zz");
+    check_refused(b"vMustReplyEmpty");
+    check_refused(b"Z2,20000,10000000000000000");
+    check_refused(b"Z0,20004,4;X3,zz;cmds");
+    check_refused(b"QCatchSyscalls");
+    check_refused(b"QCatchSyscalls:1;zz");
+    check_refused(b"QCatchSyscalls:1;fffffffff");
+    check_refused(b"qCRC:ffffffff,2");
+    check_refused(b"qSearch:memory:ffffffff00000000;1;a");
+    check_refused(b"qRcmd,6");
+    check_refused(b"QRestoreRegisterState:ffffffffffffffffffff");
+    check_refused(b"qXfer:features:write:target.xml:0,10");
+    check_refused(b"X20000,1:}");
+    check_refused(b"M20000,1:0");
+    check_refused(b"c3");
+    check_refused(b"s100000000");
+    check_refused(b"vCont1;c");
+    check_refused(b"vCont;s:7");
+    // All registers 0, but pc where no instruction can be.
+    check_refused(&[b"G", &[b'0'; 256][..], b"02000200", &[b'0'; 2 * (36 * 4 + 2 * 8) - 264]].concat());
+    check_answered(b"qSearch:memory:20000;ffffffffffffffff;nowhere", b"0");
+    check_answered(b"qXfer:features:read:target.xml:ffffff,10", b"l");
+    check_answered(b"qXfer:threads:read::ffffffffffffffff,ffffffffffffffff", b"l");
+    check_answered(b"qXfer:memory-map:read::ffffffff,ffffffff", b"l");
+    check_answered(b"vFile:open:2f6574632f706173737764,0,0", b"F-1,02");
+    check_answered(b"vFile:open:2f70726f6772616d,1,0", b"F-1,0d");
+    check_answered(b"vFile:close:63", b"F-1,09");
+    check_answered(b"P5=00000000", b"OK");
+    check_raw("a packet within a packet", b"$m2000$QStartNoAckMode#b0");
+    check_raw("an interrupt within a packet", &packet(b"m20\x03000,4"));
+    check_raw("a thread that is none", &[packet(b"Hg7"), packet(b"Hcp9.1"), packet(b"Hgp"), packet(b"T9")].concat());
+    check_raw("qSupported twice", &[packet(b"qSupported:x+"), packet(b"qSupported:")].concat());
+    check_raw("no acknowledgements, twice", &packet(b"QStartNoAckMode").repeat(2));
+}
+
+/// Packets that come in one piece are answered one by one, in their order.
+#[test]
+fn packets_in_one_piece_are_answered_in_order() {
+    let (mut session, client) = session();
+    let bytes: Vec<u8> = [&b"p20"[..], b"m20000,4", b"qC", b"X20100,2:}]#", b"m20100,2"].map(packet).concat();
+    let replies = bodies(&exchange(&mut session, client, &bytes[..bytes.len() - packet(b"m20100,2").len()]));
+    assert_eq!(replies[..3], [b"00000200".to_vec(), b"13051500".to_vec(), b"QCp1.1".to_vec()]);
+}
+
+/// Going back at the beginning says so, and stays there.
+#[test]
+fn the_history_has_a_beginning() {
+    let (mut session, client) = session();
+    let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
+    for body in [b"bs", b"bc", b"bs"] {
+        assert_eq!(next(body), stopped("replaylog:begin;", 0x2_0000));
+    }
+}
+
+/// `c` and `s` go on at their address, C and S with their signal.
+#[test]
+fn the_old_packets_resume_too() {
+    let (mut session, client) = session();
+    let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
+    assert_eq!(next(b"s20004"), stopped("thread:01;", 0x2_0008));
+    assert_eq!(next(b"S05;20000"), stopped("thread:01;", 0x2_0004));
+    assert_eq!(next(b"Z0,20008,4"), b"OK");
+    assert_eq!(next(b"C05"), stopped("thread:01;swbreak:;", 0x2_0008));
+    assert_eq!(next(b"vCont;s:9;s:p1.1;c:-1"), stopped("thread:01;", 0x2_0000));
+}
+
+/// A condition of hostile bytecode stops at its breakpoint, and says why; it never ends the session.
+#[test]
+fn bytecode_that_cannot_be_evaluated_stops() {
+    let codes: [(&str, &str); 7] = [
+        ("210000", "does not end"),
+        ("02", "empty stack"),
+        ("21ffff", "in the middle"),
+        ("2201200100", "in the middle"),
+        ("22012821000227", "too deep"),
+        ("26ffff27", "register 65535"),
+        ("2a00", "width of 0"),
+    ];
+    for (code, why) in codes {
+        let (mut session, client) = session();
+        let set = format!("Z0,20004,4;X{:x},{code}", code.len() / 2);
+        assert_eq!(bodies(&exchange(&mut session, client, &packet(set.as_bytes()))), [b"OK"], "{code}");
+        let said = bodies(&exchange(&mut session, client, &packet(b"vCont;c")));
+        let [console, stop] = &said[..] else { panic!("{code}: {said:?}") };
+        let text: Vec<u8> = console[1..].chunks(2).map(u8_of).collect();
+        assert!(String::from_utf8_lossy(&text).contains(why), "{code}: {}", String::from_utf8_lossy(&text));
+        assert_eq!(*stop, stopped("thread:01;swbreak:;", 0x2_0004), "{code}");
+        check_alive(code, &mut session, client);
+    }
+}
+
+fn u8_of(digits: &[u8]) -> u8 {
+    u8::from_str_radix(&String::from_utf8_lossy(digits), 16).expect("two digits")
+}
+
+/// `monitor goto` to where the program never is can be interrupted, and the next packet ends it too.
+#[test]
+fn a_far_goto_can_be_given_up() {
+    let goto: String = "goto 999999999999999".bytes().map(|byte| format!("{byte:02x}")).collect();
+    for gives_up in [b"\x03".to_vec(), packet(b"qC")] {
+        let (mut session, client) = session();
+        assert!(bodies(&exchange(&mut session, client, &packet(format!("qRcmd,{goto}").as_bytes()))).is_empty());
+        assert!(session.is_running());
+        let replies = bodies(&exchange(&mut session, client, &gives_up));
+        assert!(matches!(&replies[..], [said, ok] if said[0] == b'O' && ok == b"OK") || replies == [b"QCp1.1"]);
+        assert!(!session.is_running());
+        let step = session.inferior().timeline.now();
+        assert!(step > 0 && bodies(&exchange(&mut session, client, &packet(b"bs"))).len() == 1);
+        assert_eq!(session.inferior().timeline.now(), step - 1);
+    }
+    // The same by vRun, whose reply is a stop.
+    let (mut session, client) = session();
+    let order: String = b"999999999999999".iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(bodies(&exchange(&mut session, client, &packet(format!("vRun;;{order}").as_bytes()))).is_empty());
+    let replies = bodies(&exchange(&mut session, client, b"\x03"));
+    assert!(replies.len() == 1 && replies[0].starts_with(b"T02"), "{replies:?}");
+}
+
+/// To write what is there, or what cannot be written, leaves the future as it is.
+#[test]
+fn a_write_that_changes_nothing_forgets_nothing() {
+    let (mut session, client) = session();
+    let mut say = |body: &[u8]| {
+        last_reply(&mut session, client, body);
+        session.inferior().timeline.frontier()
+    };
+    for (count, body) in [(30, &b"vCont;s"[..]), (20, b"bs")] {
+        (0..count).for_each(|_| assert!(say(body) > 0));
+    }
+    for body in [&b"P20=02000200"[..], b"Pb=00000300", b"P24=0000000000000000", b"M20000,4:13051500", b"Mff,1:00"] {
+        assert_eq!(say(body), 30, "{}", body.escape_ascii());
+    }
+    assert_eq!(say(b"Pb=00000500"), 10);
+}
+
+/// An observer's commands move nothing.
+#[test]
+fn an_observer_asks_and_does_not_move() {
+    let (mut session, _controller) = session();
+    let observer = session.connect();
+    for command in ["goto 50", "kernel on", "checkpoint here", "catch-ecall", "ecall trace on", "stop-at-exit on"] {
+        let hex: String = command.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let said = bodies(&exchange(&mut session, observer, &packet(format!("qRcmd,{hex}").as_bytes())));
+        assert!(said[0].starts_with(b"O616e6f74686572"), "{command}: {}", said[0].escape_ascii()); // "another"
+    }
+    let inferior = session.inferior();
+    let is_same = inferior.timeline.now() == 0 && inferior.checkpoints.is_empty() && !inferior.catches.is_any();
+    assert!(is_same && !inferior.steps_into_kernel && !inferior.traces_ecalls && !inferior.stops_at_exit);
 }
 
 /// A packet that was not understood on the way is sent again, unchanged.

@@ -2,6 +2,9 @@
 
 mod gdb;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use gdb::{check_script_with, debuggee, serve};
 use lockstep::gdb::End;
 
@@ -137,6 +140,37 @@ fn lldb_debugs_too() {
         assert!(at.is_some(), "lldb does not say {expected}, or not in its place:\n{text}");
         rest = &rest[at.unwrap_or(0)..];
     }
+}
+
+/// The memory of this process, in MiB.
+fn resident_mib() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells it");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages");
+    pages / 256 // of 4 KiB
+}
+
+/// Each request of 16 bytes asks for 64 KiB that no run-length shortens: 1.2 GiB in all, which no one reads.
+#[test]
+fn a_client_that_does_not_read_is_not_served_without_end() {
+    let (addr, _server) = serve(&debuggee(0));
+    let connect = || {
+        let mut client = TcpStream::connect(addr).expect("the server listens");
+        client.write_all(b"$QStartNoAckMode#b0").expect("the server reads");
+        client
+    };
+    let mut greedy = connect();
+    let bytes: String = (0..0x8000).map(|i| format!("{:02x}", i % 256)).collect();
+    greedy.write_all(format!("$M100000,8000:{bytes}#00").as_bytes()).expect("the server reads");
+    greedy.write_all(&b"$m100000,8000#00".repeat(20_000)).expect("so much fits on the way");
+    let before = resident_mib();
+    let mut other = connect();
+    let mut reply = [0; 4096];
+    for _ in 0..200 {
+        other.write_all(b"$p20#00").expect("the server reads");
+        assert!(other.read(&mut reply).expect("the other client is served") > 0);
+    }
+    let grown = resident_mib().saturating_sub(before);
+    assert!(grown < 512, "{grown} MiB");
 }
 
 /// docs/gdb.md walks from a fault to the write that caused it; these are its commands and what they print.

@@ -68,6 +68,40 @@ $2 = 1
     check_text("interrupts", script, addr, &elf);
 }
 
+/// A user who gave a step that is never reached gives it up by Ctrl-C, and goes on from where the program is.
+#[test]
+fn a_goto_without_end_is_given_up() {
+    let script = r#"
+> set sysroot
+> file ELF
+Reading symbols from ELF...
+> target remote ADDR
+Remote debugging using ADDR
+_start () at {}debuggee.c:53
+53	void _start(void) {
+> shell (sleep 1; kill -INT $PPID) &
+> python said = ''
+> python exec("try: gdb.execute('monitor goto 99999999999999', False, True)\nexcept KeyboardInterrupt: said = 'given up'")
+> python print(said)
+given up
+> print counter
+$1 = {}
+> maintenance flush register-cache
+Register cache flushed.
+> print $instret > 100000
+$2 = 1
+> stepi
+{}37	            counter++;
+> reverse-stepi
+{}37	            counter++;
+> print fib(6)
+$3 = 8
+"#;
+    let elf = debuggee(5);
+    let (addr, _server) = serve(&elf);
+    check_text("goto", script, addr, &elf);
+}
+
 /// The suite is the one that was meant: a section that is lost is noticed.
 #[test]
 fn the_suite_has_all_its_sections() {

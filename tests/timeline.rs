@@ -103,10 +103,10 @@ fn changes_in_the_past_stay() {
     let mut timeline = timeline(500, DEFAULT_BUDGET_BYTES);
     timeline.run_to(5_000_000);
     timeline.run_to(2_000_000);
-    let ((), has_forked) = timeline.edit(|machine| machine.set_word(0x0100_0000, 0x1234_5678));
-    assert!(has_forked);
-    let ((), has_forked) = timeline.edit(|machine| machine.set_word(0x0200_0000, 0x9abc_def0));
-    assert!(!has_forked);
+    timeline.edit(|machine| machine.set_word(0x0100_0000, 0x1234_5678));
+    assert!(timeline.settle(), "there was a future");
+    timeline.edit(|machine| machine.set_word(0x0200_0000, 0x9abc_def0));
+    assert!(!timeline.settle(), "there was none");
     let edited = point(timeline.machine());
     timeline.run_to(6_000_000);
     let later = point(timeline.machine());
@@ -129,6 +129,7 @@ fn a_dropped_future_gives_its_input_back() {
     timeline.run_to(3_000_000);
     timeline.run_to(1_000_000);
     timeline.edit(|_| {});
+    assert!(timeline.settle());
     timeline.run_to(4_000_000);
     assert!(point(timeline.machine()) == expected(500, [4_000_000])[&4_000_000]);
 }

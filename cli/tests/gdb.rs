@@ -2,8 +2,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::{log_builder, loop_guest};
 
@@ -269,6 +270,131 @@ fn an_editor_debugs_the_program_of_an_r0bf_file() {
     // An ELF file of 32 bits for RISC-V (machine 243).
     assert_eq!((&program[..5], program[18]), (&b"\x7fELF\x01"[..], 243));
     assert_eq!(init(Path::new("/not/built/yet.elf")), "/not/built/yet.elf");
+}
+
+/// A gdb that speaks its machine interface, as an editor's extension drives it.
+struct Mi {
+    gdb: Child,
+    said: BufReader<ChildStdout>,
+    count: u32,
+}
+
+impl Mi {
+    fn new(gdb: &str) -> Mi {
+        let mut gdb = Command::new(gdb);
+        let gdb = gdb.args(["-nx", "--interpreter=mi"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut gdb = gdb.spawn().expect("gdb-multiarch is installed (make setup)");
+        let said = BufReader::new(gdb.stdout.take().expect("stdout is a pipe"));
+        Mi { gdb, said, count: 1000 }
+    }
+
+    /// What gdb says to `command`, up to its result, and up to the next stop if it resumed the program.
+    fn ask(&mut self, command: &str) -> String {
+        self.count += 1;
+        let stdin = self.gdb.stdin.as_mut().expect("stdin is a pipe");
+        writeln!(stdin, "{}{command}", self.count).expect("gdb reads its commands");
+        let (mut text, mut is_running) = (String::new(), false);
+        for line in self.said.by_ref().lines() {
+            let line = line.expect("gdb's output is text");
+            let result = line.strip_prefix(&format!("{}^", self.count)).map(str::to_owned);
+            text += &(line + "\n");
+            is_running |= result.as_ref().is_some_and(|result| result.starts_with("running"));
+            if text.lines().last().is_some_and(|line| line.starts_with("*stopped")) && is_running
+                || result.is_some() && !is_running
+            {
+                break;
+            }
+        }
+        text
+    }
+
+    fn check(&mut self, command: &str, parts: &[&str]) {
+        let said = self.ask(command);
+        parts.iter().for_each(|part| assert!(said.contains(part), "{command}: no {part} in\n{said}"));
+    }
+}
+
+impl Drop for Mi {
+    fn drop(&mut self) {
+        let _ = self.gdb.kill();
+        let _ = self.gdb.wait();
+    }
+}
+
+/// A program for the editor: a sum in a loop, and its ELF file.
+fn summing() -> PathBuf {
+    let source = "volatile int total;\nint add(int more) {\n    total += more;\n    return total;\n}\n\
+                  void _start(void) {\n    for (int i = 1; i < 5; i++)\n        add(i);\n    for (;;)\n        ;\n}\n";
+    let [c, elf] = ["summing.c", "summing.elf"].map(|name| Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    std::fs::write(&c, source).expect("the source can be written");
+    let mut gcc = Command::new("riscv64-unknown-elf-gcc");
+    gcc.args(["-g", "-O0", "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x20000"])
+        .arg(&c)
+        .arg("-o")
+        .arg(&elf);
+    assert!(gcc.status().expect("riscv64-unknown-elf-gcc runs; `make setup` installs it").success());
+    elf
+}
+
+/// What the C/C++ extension does with the launch.json that we write, command by command over gdb's machine interface:
+/// connecting, breakpoints, frames, variables, memory, disassembly, steps in both directions.
+#[test]
+fn an_editor_drives_gdb_by_our_launch_json() {
+    let (elf, folder) = (summing(), Path::new(env!("CARGO_TARGET_TMPDIR")).join("vscode-mi"));
+    let mut server = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let server = server.arg("gdb").arg(&elf).args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+    let mut server = server.spawn().expect("the command runs");
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().expect("a pipe")).read_line(&mut line).expect("the server says its address");
+    let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(':').next()).expect("a port");
+
+    let mut init = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    init.arg("init-vscode").arg(&elf).args(["--force", "--port", port, "--folder"]).arg(&folder);
+    assert!(init.status().expect("the command runs").success());
+    check_launch(&folder);
+    let text = std::fs::read_to_string(folder.join(".vscode/launch.json")).expect("launch.json was written");
+    let launch: serde_json::Value = serde_json::from_str(&text).expect("launch.json is JSON");
+    let launch = &launch["configurations"][0];
+    let word = |name: &str| launch[name].as_str().unwrap_or_else(|| panic!("{name}: {launch}"));
+
+    let mut mi = Mi::new(word("miDebuggerPath"));
+    mi.check("-interpreter-exec console \"set pagination off\"", &["^done"]);
+    mi.check("-gdb-set stop-on-solib-events 1", &["^done"]);
+    mi.check(&format!("-file-exec-and-symbols {}", word("program")), &["^done"]);
+    mi.check("-break-insert -f summing.c:3", &["^done", "func=\"add\"", "line=\"3\""]);
+    let mode = if launch["useExtendedRemote"] == true { "extended-remote" } else { "remote" };
+    let connected = ["^connected", "func=\"_start\"", "arch=\"riscv:rv32\""];
+    mi.check(&format!("-target-select {mode} {}", word("miDebuggerServerAddress")), &connected);
+    for command in launch["postRemoteConnectCommands"].as_array().expect("a list") {
+        let text = command["text"].as_str().expect("a command").replace('"', "\\\"");
+        mi.check(&format!("-interpreter-exec console \"{text}\""), &["^done"]);
+    }
+    mi.check("-list-target-features", &["\"reverse\""]);
+    let at = |more: u32| format!("args=[{{name=\"more\",value=\"{more}\"}}]");
+    mi.check("-exec-continue", &["reason=\"breakpoint-hit\"", &at(1)]);
+    mi.check("-exec-continue", &["reason=\"breakpoint-hit\"", &at(2)]);
+    mi.check("-thread-info", &["name=\"user\"", "state=\"stopped\""]);
+    mi.check("-stack-list-frames 0 1000", &["level=\"0\"", "func=\"add\"", "level=\"1\"", "func=\"_start\""]);
+    mi.check("-stack-list-variables --thread 1 --frame 1 --simple-values", &["name=\"i\",type=\"int\",value=\"2\""]);
+    mi.check("-var-create - * total", &["^done", "value=\"1\""]);
+    mi.check("-exec-next", &["reason=\"end-stepping-range\"", "line=\"4\""]);
+    mi.check("-var-update --all-values *", &["value=\"3\""]);
+    mi.check("-data-read-memory-bytes &total 4", &["contents=\"03000000\""]);
+    mi.check("-data-disassemble -s $pc -e \"$pc + 8\" -- 2", &["func-name=\"add\"", "opcodes="]);
+    mi.check("-data-list-register-names", &["\"ra\"", "\"pc\"", "\"instret\""]);
+    mi.check("-exec-next --reverse", &["reason=\"breakpoint-hit\"", &at(2)]);
+    mi.check("-exec-continue --reverse", &["reason=\"breakpoint-hit\"", &at(1)]);
+    mi.check("-data-evaluate-expression total", &["value=\"0\""]);
+    mi.check("-exec-step-instruction --reverse", &["reason=\"end-stepping-range\"", "line=\"2\""]);
+    mi.check("-interpreter-exec console \"goto 0\"", &["_start"]);
+    mi.check("-break-watch total", &["wpt={number=\"2\",exp=\"total\"}"]);
+    mi.check("-break-delete 1", &["^done"]);
+    mi.check("-exec-continue", &["reason=\"watchpoint-trigger\"", "value={old=\"0\",new=\"1\"}"]);
+    mi.check("-exec-finish", &["reason=\"function-finished\"", "gdb-result-var", "value=\"1\""]);
+    mi.check("-gdb-exit", &["^exit"]);
+    drop(mi);
+    let _ = server.kill();
+    let _ = server.wait();
 }
 
 /// Bad arguments are sentences, and nothing is served.

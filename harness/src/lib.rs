@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod conformance;
+pub mod conversation;
 pub mod coverage;
 pub mod formal;
 pub mod lockstep;

@@ -173,7 +173,7 @@ impl Run<'_> {
             values.push(self.pop()?);
         }
         out.push_str(&self.formatted(format.trim_end_matches('\0'), &values));
-        Ok(())
+        if out.len() > MOST_TEXT_BYTES { Err("the expression prints too much".to_owned()) } else { Ok(()) }
     }
 
     /// C's printf, for integers, characters and strings.
@@ -242,6 +242,8 @@ fn octal(first: char, chars: &mut std::str::Chars<'_>) -> char {
     char::from(value as u8)
 }
 
+/// The most bytes that the expressions of one breakpoint print at once, but for the last piece.
+const MOST_TEXT_BYTES: usize = 64 << 10;
 /// The most bytes of one `%s`.
 const LONGEST_STRING: u32 = 4096;
 

@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
-use crate::hart::{Machine, SEGMENT_STEPS};
+use crate::hart::{Hart, Machine, SEGMENT_STEPS};
 use crate::isa::Reg;
 use crate::map::{self, Mode};
 
@@ -82,34 +82,49 @@ impl RegId {
             RegId::Pc => u64::from(hart.pc),
             RegId::Mode => hart.mode as u64,
             RegId::Mepc => u64::from(machine.word(map::MEPC)),
-            RegId::Cycle => hart.cycles,
-            RegId::Instret => hart.instructions,
-            RegId::Segment => hart.instructions / SEGMENT_STEPS,
+            RegId::Cycle | RegId::Instret | RegId::Segment => self.counted(hart).unwrap_or(0),
         }
     }
 
-    /// Writes `value`.
+    /// The value in `hart` of a register that counts; `None` for any other.
+    pub fn counted(self, hart: &Hart) -> Option<u64> {
+        match self {
+            RegId::Cycle => Some(hart.cycles),
+            RegId::Instret => Some(hart.instructions),
+            RegId::Segment => Some(hart.instructions / SEGMENT_STEPS),
+            _ => None,
+        }
+    }
+
+    /// Whether `value` can be written.
     ///
     /// # Errors
     /// A sentence, when the register cannot be written or not with this value.
-    pub fn write(self, machine: &mut Machine, value: u64) -> Result<(), String> {
+    pub fn check(self, value: u64) -> Result<(), String> {
+        match self {
+            // MEM-7: pc stays aligned.
+            RegId::Pc if !value.is_multiple_of(map::WORD_BYTES.into()) => {
+                Err(format!("pc {value:#010x} is not divisible by 4"))
+            }
+            RegId::Mode if Mode::from_word(value as u32).is_none() => Err("mode is 0 (user) or 1 (machine)".to_owned()),
+            RegId::Cycle | RegId::Instret | RegId::Segment => {
+                Err(format!("{} counts what was executed and cannot be set", self.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes `value`, if [`RegId::check`] finds nothing against it.
+    pub fn write(self, machine: &mut Machine, value: u64) {
         let word = value as u32;
         match self {
             // ISA-6: a write to x0 changes nothing that can be read.
-            RegId::X(Reg::ZERO) => {}
+            RegId::X(Reg::ZERO) | RegId::Cycle | RegId::Instret | RegId::Segment => {}
             RegId::X(reg) => machine.hart.set_x(reg, word),
-            // MEM-7: pc stays aligned.
-            RegId::Pc if !word.is_multiple_of(map::WORD_BYTES) => {
-                return Err(format!("pc 0x{word:08x} is not divisible by 4"));
-            }
             RegId::Pc => machine.hart.pc = word,
-            RegId::Mode => machine.hart.mode = Mode::from_word(word).ok_or("mode is 0 (user) or 1 (machine)")?,
+            RegId::Mode => machine.hart.mode = Mode::from_word(word).unwrap_or(machine.hart.mode),
             RegId::Mepc => machine.set_word(map::MEPC, word),
-            RegId::Cycle | RegId::Instret | RegId::Segment => {
-                return Err(format!("{} counts what was executed and cannot be set", self.name()));
-            }
         }
-        Ok(())
     }
 
     /// The name in target.xml.
@@ -219,7 +234,7 @@ fn cpu_register(id: RegId) -> String {
     )
 }
 
-/// `save-restore`: a function called from gdb neither turns back the clock nor changes the mode.
+/// `save-restore`: a function called from gdb does not change the mode. The clock it leaves as it was: gdb says so.
 fn own_register(id: RegId) -> String {
     let kind = match id {
         RegId::Mode => "lockstep_mode",
@@ -228,8 +243,9 @@ fn own_register(id: RegId) -> String {
         _ => "uint64",
     };
     let (name, bits, number) = (id.name(), 8 * id.size(), id.number());
+    let is_restored = if matches!(id, RegId::Mode | RegId::Mepc) { "no" } else { "yes" };
     format!(
         "<reg name=\"{name}\" bitsize=\"{bits}\" type=\"{kind}\" regnum=\"{number}\" group=\"lockstep\" \
-         save-restore=\"no\"/>"
+         save-restore=\"{is_restored}\"/>"
     )
 }

@@ -6,13 +6,15 @@ use gdbstub::common::Signal;
 use gdbstub::target::ext::breakpoints::WatchKind;
 
 use super::agent;
+use super::arch::RegId;
 use super::catches::Catches;
 use super::ecalls::Abi;
 use super::files::Files;
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
-use crate::map::{Addr, Mode};
+use crate::isa::Reg;
+use crate::map::{Addr, Mode, SINK_INDEX};
 use crate::mem::{MemSpan, PAGE_BYTES, PageNo};
 use crate::timeline::Timeline;
 use crate::trace::{Retired, Sink};
@@ -49,6 +51,8 @@ pub struct Inferior {
     pub resumed: Option<Resume>,
     /// Why it stopped last.
     pub last_stop: Stop,
+    /// Why it had stopped before the changes that are not settled.
+    left_stop: Stop,
     /// Whether the client that is being served may only look.
     pub is_observed: bool,
     /// Whether a client asked for the end of the run.
@@ -161,6 +165,8 @@ pub enum Resume {
     ReverseContinue,
     /// One step back.
     ReverseStep,
+    /// To the point before this step, in either direction, past every breakpoint.
+    Goto(u64),
     /// End with this signal, as the debugger asks for after a fault.
     Die(Signal),
 }
@@ -254,6 +260,7 @@ impl Inferior {
             watchpoints: Vec::new(),
             resumed: None,
             last_stop: Stop::Started,
+            left_stop: Stop::Started,
             is_observed: false,
             is_killed: false,
             steps_into_kernel: false,
@@ -275,20 +282,64 @@ impl Inferior {
         self.timeline.machine()
     }
 
-    /// Changes the machine; a change in the past makes another future, and the user is told.
+    /// Changes the machine. What is recorded behind now is forgotten when the program goes on, unless it goes on with a
+    /// call by the debugger: that is over when the registers are again what they were, and leaves no trace in the history.
     pub fn edit<R>(&mut self, change: impl FnOnce(&mut Machine) -> R) -> R {
         #[cfg(feature = "risc0")]
         {
             self.cost = None;
         }
-        let (result, has_forked) = self.timeline.edit(change);
-        if has_forked {
-            let now = self.timeline.now();
-            self.notices.push(format!(
-                "lockstep: the program was changed before step {now}; what was recorded behind it is forgotten\n"
-            ));
+        if self.timeline.left_hart().is_none() {
+            self.left_stop = self.last_stop;
+        }
+        let result = self.timeline.edit(change);
+        if self.is_call_over() && self.timeline.come_back().is_some() {
+            self.last_stop = self.left_stop;
         }
         result
+    }
+
+    /// Whether the changes that are not settled prepared a call: pc is elsewhere, and a breakpoint waits where it returns.
+    pub(super) fn is_in_debuggers_call(&self) -> bool {
+        let (Some(left), hart) = (self.timeline.left_hart(), &self.machine().hart) else { return false };
+        let ra = hart.x(Reg::RA);
+        let is_prepared = hart.pc != left.pc && ra != left.x(Reg::RA) && self.breakpoints.at.contains_key(&ra);
+        is_prepared || hart.instructions > left.instructions
+    }
+
+    fn is_call_over(&self) -> bool {
+        let (Some(left), hart) = (self.timeline.left_hart(), &self.machine().hart) else { return false };
+        // The clock goes on (TIME-1), and so does what x0 was given (MAP-7).
+        let same_file = |mode| hart.file(mode)[..SINK_INDEX] == left.file(mode)[..SINK_INDEX];
+        let is_same =
+            (hart.pc, hart.mode) == (left.pc, left.mode) && [Mode::User, Mode::Machine].into_iter().all(same_file);
+        hart.instructions > left.instructions && is_same
+    }
+
+    /// The changes stay, and the user is told if they made another future.
+    pub(super) fn settle(&mut self) {
+        let order = self.timeline.left_hart().map_or(0, |left| left.instructions);
+        if self.timeline.settle() {
+            self.notices.push(format!(
+                "lockstep: the program was changed before step {order}; what was recorded behind it is forgotten\n"
+            ));
+        }
+    }
+
+    /// Sets a register. To set it to what it is changes nothing, and forgets no future.
+    ///
+    /// # Errors
+    /// A sentence, when it cannot be written or not with this value.
+    pub fn set_register(&mut self, id: RegId, value: u64) -> Result<(), String> {
+        // Behind a call, where the debugger writes the other registers, it wants the clock back too, as it was. If the
+        // call is no part of the run it was given back already; if it is, gdb's wish is no error.
+        let is_behind_call =
+            id.counted(&self.machine().hart).is_some_and(|now| value < now) && self.timeline.is_edited();
+        if id.read(self.machine()) != value && !is_behind_call {
+            id.check(value)?;
+            self.edit(|machine| id.write(machine, value));
+        }
+        Ok(())
     }
 
     /// What the user has to be told; it is told once.
@@ -312,6 +363,7 @@ impl Inferior {
             Resume::Die(signal) => Some(Stop::Died(signal)),
             Resume::ReverseContinue => self.search(Goal::Stop),
             Resume::ReverseStep => self.step_back(),
+            Resume::Goto(order) => self.run_towards(order, steps),
             _ if self.last_stop.is_end() => Some(self.last_stop),
             Resume::Continue => self.run_on(steps),
             Resume::Step => self.run_steps(steps, |_| false),
@@ -358,15 +410,22 @@ impl Inferior {
         self.stop_with(Some(Stop::Started));
     }
 
-    /// Moves to the point before step `order`, as far as the run goes.
-    pub fn go_to(&mut self, order: u64) -> Stop {
-        let exit = self.timeline.run_to(order.max(self.begin));
-        let stop = match exit {
-            Exit::Order | Exit::Interrupted | Exit::Breakpoint | Exit::Watch(_) => Stop::Stepped,
-            exit => self.stop_of(exit).unwrap_or(Stop::Stepped),
-        };
-        self.stop_with(Some(stop));
-        stop
+    /// Begins to move to the point before step `order`. What is near is reached at once; for the rest, [`Inferior::run`].
+    pub fn go_to(&mut self, order: u64) {
+        self.settle();
+        self.resumed = Some(Resume::Goto(order.max(self.begin)));
+        self.run(NEAR_STEPS);
+    }
+
+    /// Moves to the point before step `order`, as far as the run goes; at most about `steps` steps where it never was.
+    fn run_towards(&mut self, order: u64, steps: u64) -> Option<Stop> {
+        let pause = order.min(self.timeline.frontier().saturating_add(steps));
+        match self.timeline.run_to(pause) {
+            Exit::Order | Exit::Interrupted | Exit::Breakpoint | Exit::Watch(_) => {
+                (pause == order).then_some(Stop::Stepped)
+            }
+            exit => Some(self.stop_of(exit).unwrap_or(Stop::Stepped)),
+        }
     }
 
     /// With `stops_at_exit`, the end of the program is undone.
@@ -615,6 +674,9 @@ impl Sink for LastUserStep {
         }
     }
 }
+
+/// Some 20 ms of the plain engine: so long a debugger waits without noticing.
+const NEAR_STEPS: u64 = 2 << 20;
 
 /// A kernel that has not started the program by then is what the user wants to look at.
 const MOST_BOOT_STEPS: u64 = 1_000_000;

@@ -25,7 +25,7 @@ class _Goto(gdb.Command):
 
     def invoke(self, argument, from_tty):
         said = gdb.execute("monitor goto " + argument, False, True).splitlines()
-        gdb.write(said[0] + "\n")
+        gdb.write([line for line in said if not line.startswith("gdb shows")][-1] + "\n")
         _flush()
         gdb.execute("frame")
 
@@ -45,13 +45,47 @@ class _WhereWritten(gdb.Command):
 
 
 class _CatchEcall(gdb.Command):
-    """catch-ecall [NAME|N ...]: stop before these ECALLs of the program, or before all; catch-ecall off: before none."""
+    """Stop before these ECALLs of the program, by name or number, or before all; off: before none."""
 
-    def __init__(self):
-        super().__init__("catch-ecall", gdb.COMMAND_BREAKPOINTS)
+    def __init__(self, name):
+        super().__init__(name, gdb.COMMAND_BREAKPOINTS)
 
     def invoke(self, argument, from_tty):
         gdb.execute("monitor catch-ecall " + argument)
+
+
+class _Checkpoint(gdb.Command):
+    """checkpoint [NAME]: remember this point; restart N, restart NAME or goto NAME comes back to it."""
+
+    def __init__(self):
+        super().__init__("checkpoint", gdb.COMMAND_RUNNING)
+        self.count = 0
+
+    def invoke(self, argument, from_tty):
+        if not argument:
+            self.count += 1
+            argument = "c%d" % self.count
+        gdb.execute("monitor checkpoint " + argument)
+
+
+class _Restart(gdb.Command):
+    """restart N|NAME: go to the checkpoint with this number or name, in either direction."""
+
+    def __init__(self):
+        super().__init__("restart", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        gdb.execute("goto " + ("c" + argument if argument.isdigit() else argument))
+
+
+class _InfoCheckpoints(gdb.Command):
+    """The points remembered."""
+
+    def __init__(self):
+        super().__init__("info checkpoints", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        gdb.execute("monitor checkpoint list")
 
 
 class _Ecalls(gdb.Command):
@@ -75,6 +109,9 @@ class _Symbols(gdb.Command):
         gdb.execute("sharedlibrary")
 
 
-for _command in (_Flush, _Goto, _WhereWritten, _CatchEcall, _Ecalls, _Symbols):
+for _command in (_Flush, _Goto, _WhereWritten, _Ecalls, _Symbols, _Checkpoint, _Restart, _InfoCheckpoints):
     _command()
+# gdb's own `catch syscall` is refused on RISC-V, as its `checkpoint` is without fork: these take their places.
+for _name in ("catch-ecall", "catch ecall", "catch syscall"):
+    _CatchEcall(_name)
 gdb.execute("define hookpost-monitor\nlockstep-flush\nend")

@@ -3,6 +3,7 @@
 //! * `wire.rs`: frames, checksums, acknowledgements - bytes, nothing else;
 //! * `session.rs`: bytes in, replies out: the front end that hostile input meets, with no socket in it;
 //! * `stub.rs`: gdbstub's state machine behind it, fed whole packets only;
+//! * `resume.rs`: the packets that resume the program, in one form;
 //! * `arch.rs`, `target.rs`: registers, target.xml, and what gdbstub may ask of the program;
 //! * `memory.rs`, `search.rs`, `lldb.rs`, `agent.rs`, `monitor.rs`: what gdbstub does not do;
 //! * `files.rs`, `ecalls.rs`: the files behind the code, and what the program asks of its kernel, by name;
@@ -21,6 +22,7 @@ mod keeper;
 mod lldb;
 mod memory;
 mod monitor;
+mod resume;
 mod search;
 mod server;
 mod session;

@@ -37,9 +37,23 @@ monitor commands:
   python                     commands of our own for gdb: python exec(gdb.execute('monitor python', False, True))
 ";
 
-/// The answer to `command`.
+/// Whether the command is for the client that controls.
+fn is_change(words: &[&str]) -> bool {
+    match words {
+        ["checkpoint", "list"] => false,
+        ["ecall" | "ecalls", what, ..] => *what == "trace",
+        [name, ..] => ["goto", "checkpoint", "catch-ecall", "symbols", "kernel", "step-into-kernel", "stop-at-exit"]
+            .contains(name),
+        [] => false,
+    }
+}
+
+/// The answer to `command`, or nothing yet: `goto` has resumed the program then, and [`arrived`] is said when it stops.
 pub fn run(inferior: &mut Inferior, command: &str) -> String {
     let words: Vec<&str> = command.split_whitespace().collect();
+    if inferior.is_observed && is_change(&words) {
+        return "another client controls the program; this one may only look\n".to_owned();
+    }
     match words[..] {
         [] | ["help"] => HELP.to_owned(),
         ["cycles"] => cycles(inferior) + &risc0_cycles(inferior),
@@ -143,6 +157,11 @@ fn goto(inferior: &mut Inferior, point: &str) -> String {
     let order = inferior.checkpoints.get(point).copied().or_else(|| number(point));
     let Some(order) = order else { return format!("{point} is neither a step number nor a checkpoint\n") };
     inferior.go_to(order);
+    if inferior.resumed.is_none() { arrived(inferior) } else { String::new() }
+}
+
+/// What `goto` says where it ends.
+pub fn arrived(inferior: &Inferior) -> String {
     cycles(inferior) + "gdb shows what it knew before until it steps; the goto command of monitor python tells it\n"
 }
 
@@ -169,7 +188,7 @@ fn where_written(inferior: &mut Inferior, addr: &str, length: &str) -> String {
     let (Some(first), Some(length)) = (number(addr).and_then(|addr| Addr::try_from(addr).ok()), number(length)) else {
         return "where-written ADDR [LEN]: two numbers\n".to_owned();
     };
-    let last = u64::from(first) + length.max(1) - 1;
+    let last = u64::from(first).saturating_add(length.max(1) - 1);
     let Ok(last) = Addr::try_from(last) else { return "the range passes the end of memory\n".to_owned() };
     let range = WatchRange { first, last, on_read: false, on_write: true };
     let now = inferior.timeline.now();

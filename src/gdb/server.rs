@@ -25,6 +25,8 @@ struct Peer {
     id: ClientId,
     stream: TcpStream,
     unsent: Vec<u8>,
+    /// What came while there was too much to send.
+    unserved: Vec<u8>,
     is_closed: bool,
     /// How long a read waits, `None` if not at all: what the socket was told last.
     patience: Option<Duration>,
@@ -101,7 +103,7 @@ impl Server {
                 self.accept()?;
             }
             self.receive();
-            if self.session.is_running() {
+            if self.session.is_running() && !self.is_clogged() {
                 self.run_slice();
             }
             self.send();
@@ -144,6 +146,15 @@ impl Server {
         }
     }
 
+    /// Whether the controller reads slower than the program talks (dprintf in a loop): then the program waits for it.
+    fn is_clogged(&self) -> bool {
+        let is_clogged = self.peers.iter().any(|peer| peer.is_full() && self.session.is_controller(peer.id));
+        if is_clogged {
+            std::thread::sleep(TURN);
+        }
+        is_clogged
+    }
+
     fn run_slice(&mut self) {
         let begin = Instant::now();
         self.session.run(self.slice_steps);
@@ -167,6 +178,8 @@ impl Server {
     fn drop_closed(&mut self) {
         for peer in self.peers.iter_mut() {
             peer.is_closed |= peer.unsent.is_empty() && self.session.is_gone(peer.id);
+            // No one waits for an observer that does not read.
+            peer.is_closed |= peer.is_full() && self.session.is_running() && !self.session.is_controller(peer.id);
             if peer.is_closed {
                 self.session.disconnect(peer.id);
             }
@@ -176,15 +189,19 @@ impl Server {
 
     /// The end, once the program is over and everyone has read of it.
     fn end(&self) -> Option<End> {
-        let is_over = self.session.is_over();
-        if !is_over || !self.peers.is_empty() {
+        if !self.session.is_over() || !self.peers.is_empty() {
             return None;
         }
-        Some(match self.session.inferior().last_stop {
-            Stop::Exited(code) => End::Exited(code),
-            Stop::Died(signal) => End::Died(signal.0),
-            _ => End::Killed,
-        })
+        Some(self.end_of_program().unwrap_or(End::Killed))
+    }
+
+    /// How the program ended, if it did.
+    pub fn end_of_program(&self) -> Option<End> {
+        match self.session.inferior().last_stop {
+            Stop::Exited(code) => Some(End::Exited(code)),
+            Stop::Died(signal) => Some(End::Died(signal.0)),
+            _ => None,
+        }
     }
 }
 
@@ -194,21 +211,50 @@ impl Peer {
         stream.set_nonblocking(true)?;
         // A client that does not read keeps no one else waiting.
         stream.set_write_timeout(Some(TURN))?;
-        Ok(Peer { id: session.connect(), stream, unsent: Vec::new(), is_closed: false, patience: None })
+        Ok(Peer {
+            id: session.connect(),
+            stream,
+            unsent: Vec::new(),
+            unserved: Vec::new(),
+            is_closed: false,
+            patience: None,
+        })
     }
 
     /// Reads what there is, after waiting for it as long as `patience`; whether there was anything.
     fn receive(&mut self, session: &mut Session, buffer: &mut [u8], patience: Option<Duration>) -> bool {
+        if !self.unserved.is_empty() || self.is_full() {
+            let bytes = std::mem::take(&mut self.unserved);
+            self.serve(session, &bytes);
+            return false;
+        }
         self.is_closed |= self.be_patient(patience).is_err();
         match self.stream.read(buffer) {
             Ok(0) => self.is_closed = true,
             Ok(count) => {
-                session.receive(self.id, &buffer[..count]);
+                self.serve(session, &buffer[..count]);
                 return true;
             }
             Err(error) => self.is_closed |= !is_temporary(&error),
         }
         false
+    }
+
+    /// Serves `bytes`, as long as the replies are read: a client that only asks is not answered without end.
+    fn serve(&mut self, session: &mut Session, bytes: &[u8]) {
+        for (index, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
+            if self.is_full() {
+                return self.unserved.extend_from_slice(&bytes[index * PIECE_BYTES..]);
+            }
+            session.receive(self.id, piece);
+            if session.has_to_send(self.id, PIECE_BYTES) {
+                self.unsent.extend(session.outbox(self.id));
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.unsent.len() >= MOST_UNSENT_BYTES
     }
 
     /// Makes reads wait as long as `patience`.
@@ -238,6 +284,10 @@ impl Peer {
     }
 }
 
+/// A client with so much to read is not served before it did. The largest replies are an eighth of it.
+const MOST_UNSENT_BYTES: usize = 1 << 20;
+/// What is served between two looks at what there is to send: some twenty packets.
+const PIECE_BYTES: usize = 256;
 /// Whole packets of the usual size in one read.
 const READ_BYTES: usize = 64 * 1024;
 

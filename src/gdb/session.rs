@@ -10,11 +10,12 @@
 
 use gdbstub::target::ext::breakpoints::WatchKind;
 
-use super::arch::RegId;
+use super::arch::{RegId, little_endian};
 use super::inferior::{Inferior, Stop};
+use super::resume::{self, Order};
 use super::stub::{Answer, Stub};
 use super::wire::{Event, Framer, PACKET_BYTES, frame, hex_bytes, hex_number, to_hex};
-use super::{lldb, memory, search};
+use super::{lldb, memory, monitor, search};
 
 /// A client of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,12 +38,23 @@ struct Client {
     last_frame: Vec<u8>,
     acknowledges: bool,
     is_controller: bool,
-    /// Whether it waits for a stop reply.
-    is_waiting: bool,
+    /// What it waits for.
+    awaits: Option<Awaited>,
     errors: Errors,
     saved: lldb::Saved,
     is_extended: bool,
     is_gone: bool,
+}
+
+/// What is still to be said to a client, when the program stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// A stop reply, by gdbstub.
+    Stop,
+    /// A stop reply, of a run that goes to a step.
+    Run,
+    /// The end of a monitor command that goes to a step.
+    Monitor,
 }
 
 /// What a client understands of an error.
@@ -62,6 +74,12 @@ enum Reply {
     Body(Vec<u8>),
     /// The sentence of an error.
     Error(String),
+    /// The program goes on.
+    Resume(Order),
+    /// What a monitor command says.
+    Console(String),
+    /// When the program stops.
+    Later,
     /// Ask gdbstub.
     Forward,
 }
@@ -118,6 +136,16 @@ impl Session {
         self.client(id).map(|client| std::mem::take(&mut client.outbox)).unwrap_or_default()
     }
 
+    /// Whether there are more than `bytes` to send to a client.
+    pub fn has_to_send(&self, id: ClientId, bytes: usize) -> bool {
+        self.index(id).is_some_and(|index| self.clients[index].outbox.len() > bytes)
+    }
+
+    /// Whether the client is the one that controls.
+    pub fn is_controller(&self, id: ClientId) -> bool {
+        self.index(id).is_some_and(|index| self.clients[index].is_controller)
+    }
+
     /// Whether a client has ended its session (by detaching or killing).
     pub fn is_gone(&self, id: ClientId) -> bool {
         self.index(id).is_none_or(|index| self.clients[index].is_gone)
@@ -136,7 +164,14 @@ impl Session {
 
     /// Runs the program for at most about `steps` steps, and tells the clients if it stopped.
     pub fn run(&mut self, steps: u64) {
+        let before = self.inferior.timeline.now();
         let stop = self.inferior.run(steps);
+        let now = self.inferior.timeline.now();
+        if before / PROGRESS_STEPS != now / PROGRESS_STEPS {
+            // A gdb that hears nothing for two seconds takes it for an error, and does not look whether the user gave up.
+            let waiting = self.clients.iter_mut().filter(|client| client.awaits == Some(Awaited::Monitor));
+            waiting.for_each(|client| client.print(&format!("step {now}\n")));
+        }
         self.tell_notices();
         if let Some(stop) = stop {
             self.report(stop);
@@ -146,8 +181,7 @@ impl Session {
     /// Console output can be sent only to a client that waits for a stop.
     fn tell_notices(&mut self) {
         for notice in self.inferior.take_notices() {
-            let body = [b"O".to_vec(), to_hex(notice.as_bytes())].concat();
-            self.clients.iter_mut().filter(|client| client.is_waiting).for_each(|client| client.send(&body));
+            self.clients.iter_mut().filter(|client| client.awaits.is_some()).for_each(|client| client.print(&notice));
         }
     }
 
@@ -168,17 +202,22 @@ impl Session {
 
     /// What the controller leaves behind: nothing that stops the program.
     fn release(&mut self) {
+        self.inferior.settle();
         self.inferior.breakpoints.clear();
         self.inferior.watchpoints.clear();
         self.inferior.catches = Default::default();
     }
 
     fn report(&mut self, stop: Stop) {
-        for client in self.clients.iter_mut().filter(|client| client.is_waiting) {
-            client.is_waiting = false;
-            match client.stub.report(&mut self.inferior, stop) {
-                Answer::Replies(bodies) => bodies.iter().for_each(|body| client.send(body)),
-                Answer::Error(why) => client.send_error(&why),
+        for client in &mut self.clients {
+            match client.awaits.take() {
+                None => {}
+                Some(Awaited::Stop) => {
+                    let answer = client.stub.report(&mut self.inferior, stop);
+                    client.answer(answer);
+                }
+                Some(Awaited::Run) => client.send(&stop_reply(stop)),
+                Some(Awaited::Monitor) => client.send_console(&monitor::arrived(&self.inferior)),
             }
         }
     }
@@ -207,7 +246,7 @@ impl Session {
     fn stop_following(&mut self, id: ClientId) {
         let Some(index) = self.index(id) else { return };
         let client = &mut self.clients[index];
-        if std::mem::take(&mut client.is_waiting) {
+        if client.awaits.take().is_some() {
             let answer = client.stub.report(&mut self.inferior, Stop::Interrupted);
             client.answer(answer);
         }
@@ -216,12 +255,24 @@ impl Session {
     fn serve(&mut self, id: ClientId, body: &[u8]) {
         let Some(index) = self.index(id) else { return };
         let (inferior, client) = (&mut self.inferior, &mut self.clients[index]);
-        if client.is_waiting {
+        if client.awaits == Some(Awaited::Monitor) {
+            // A user who does not wait for the end of a command does not want to hear of it any more.
+            client.awaits = None;
+            inferior.interrupt();
+        }
+        if client.awaits.is_some() {
             // In all-stop mode a client is silent until the stop reply; this one is not, and is told so.
             return client.send_error("the program is running; interrupt it first");
         }
         inferior.is_observed = !client.is_controller;
-        match client.own(inferior, body) {
+        let reply = match resume::parse(body) {
+            Some(order) => order.map_or_else(Reply::Error, Reply::Resume),
+            None => client.own(inferior, body),
+        };
+        match reply {
+            Reply::Resume(order) => client.resume(inferior, &order),
+            Reply::Console(text) => client.send_console(&text),
+            Reply::Later => {}
             Reply::Body(body) => client.send(&body),
             Reply::Error(why) => client.send_error(&why),
             Reply::Forward => client.forward(inferior, body),
@@ -240,7 +291,7 @@ impl Client {
             last_frame: Vec::new(),
             acknowledges: true,
             is_controller,
-            is_waiting: false,
+            awaits: None,
             errors: Errors::Code,
             saved: lldb::Saved::default(),
             is_extended: false,
@@ -320,6 +371,9 @@ impl Client {
         if let Some(rest) = body.strip_prefix(b"qXfer:threads:read:") {
             return xfer(&threads_xml(inferior), rest);
         }
+        if let Some(rest) = body.strip_prefix(b"qRcmd,") {
+            return self.command(inferior, rest);
+        }
         if let Some(rest) = body.strip_prefix(b"vFile:pread:") {
             return Reply::Body(inferior.files.read(rest));
         }
@@ -337,6 +391,7 @@ impl Client {
             _ if changes_state(body) && !self.is_controller => {
                 Reply::Error("another client controls the program; this one may only look".to_owned())
             }
+            [b'P', rest @ ..] => write_register(inferior, rest).into(),
             _ if body.starts_with(b"QRestoreRegisterState:") => {
                 self.saved.restore(inferior, &body[b"QRestoreRegisterState:".len()..]).into()
             }
@@ -347,21 +402,68 @@ impl Client {
         }
     }
 
-    fn forward(&mut self, inferior: &mut Inferior, body: &[u8]) {
-        let is_resume = is_resume(body);
+    /// A monitor command: what it says, and OK.
+    fn command(&mut self, inferior: &mut Inferior, digits: &[u8]) -> Reply {
+        let Some(command) = hex_bytes(digits) else {
+            return Reply::Error("a command is in pairs of hexadecimal digits".to_owned());
+        };
         let was_resumed = inferior.resumed;
-        let (basic, terms) = without_terms(body);
+        let text = monitor::run(inferior, &String::from_utf8_lossy(&command));
+        match inferior.resumed == was_resumed {
+            true => Reply::Console(text),
+            false => {
+                self.awaits = Some(Awaited::Monitor);
+                Reply::Later
+            }
+        }
+    }
+
+    /// What a monitor command says, and its end.
+    fn send_console(&mut self, text: &str) {
+        self.print(text);
+        self.send(b"OK");
+    }
+
+    /// Console output, in packets of the size that clients expect.
+    fn print(&mut self, text: &str) {
+        for part in text.as_bytes().chunks(CONSOLE_BYTES) {
+            self.send(&[b"O", &to_hex(part)[..]].concat());
+        }
+    }
+
+    /// Resumes the program, if this client may; the reply is the next stop.
+    fn resume(&mut self, inferior: &mut Inferior, order: &Order) {
+        let was_resumed = inferior.resumed;
+        if let (true, Some(from)) = (self.is_controller, order.from)
+            && let Err(why) = inferior.set_register(RegId::Pc, from.into())
+        {
+            return self.send_error(&why);
+        }
+        let answer = self.stub.serve(inferior, &order.body);
+        if !self.is_controller {
+            inferior.resumed = was_resumed;
+        }
+        match answer {
+            Answer::Replies(bodies) if bodies.is_empty() => self.awaits = Some(Awaited::Stop),
+            answer => self.answer(answer),
+        }
+    }
+
+    fn forward(&mut self, inferior: &mut Inferior, body: &[u8]) {
+        let (basic, terms) = match without_terms(body) {
+            Ok(parts) => parts,
+            Err(why) => return self.send_error(&why),
+        };
         let answer = self.stub.serve(inferior, basic);
         if let (Some(terms), Answer::Replies(replies)) = (terms, &answer)
             && replies.iter().any(|reply| reply == b"OK")
         {
             terms.attach(inferior);
         }
-        if is_resume && !self.is_controller {
-            inferior.resumed = was_resumed;
-        }
         match answer {
-            Answer::Replies(bodies) if bodies.is_empty() => self.is_waiting = is_resume,
+            Answer::Replies(_) if body.starts_with(b"vRun") && inferior.resumed.is_some() => {
+                self.awaits = Some(Awaited::Run);
+            }
             Answer::Replies(mut bodies) => {
                 if body.starts_with(b"qSupported") {
                     bodies[0] = with_own_features(&bodies[0]);
@@ -389,6 +491,10 @@ fn with_own_features(theirs: &[u8]) -> Vec<u8> {
 
 /// What the front end adds to gdbstub's features.
 const OWN_FEATURES: &[u8] = b"ConditionalBreakpoints+;BreakpointCommands+;QStartNoAckMode+;qXfer:threads:read+;QEnableErrorStrings+;error-message+";
+/// A monitor command that runs the program tells of it so often: a few times a second.
+const PROGRESS_STEPS: u64 = 1 << 27;
+/// Bytes of console output in a packet.
+const CONSOLE_BYTES: usize = PACKET_BYTES / 2 - 1;
 /// Characters of an error's sentence: enough for ours, and no echo of a whole packet.
 const LONGEST_ERROR: usize = 200;
 /// How a client says that it understands `E.text`.
@@ -418,33 +524,39 @@ impl Terms {
 }
 
 /// `Z0,addr,kind` without what follows, and what follows: `;Xlen,code...` and `;cmds:persist,Xlen,code...`.
-fn without_terms(body: &[u8]) -> (&[u8], Option<Terms>) {
-    let ([b'Z', b'0' | b'1', ..], mut parts) = (body, body.split(|byte| *byte == b';')) else { return (body, None) };
+///
+/// # Errors
+/// A sentence, if what follows is malformed: a condition that is left out would stop where the user wants no stop.
+fn without_terms(body: &[u8]) -> Result<(&[u8], Option<Terms>), String> {
+    let ([b'Z', b'0' | b'1', ..], mut parts) = (body, body.split(|byte| *byte == b';')) else {
+        return Ok((body, None));
+    };
     let basic = parts.next().unwrap_or_default();
     let addr = basic.split(|byte| *byte == b',').nth(1).and_then(hex_number).unwrap_or(0) as u32;
     let (mut conditions, mut commands) = (Vec::new(), Vec::new());
     for part in parts {
+        let malformed = || format!("a condition or command is Xlength,digits, not {}", String::from_utf8_lossy(part));
         match part.strip_prefix(b"cmds:") {
-            Some(rest) => commands.extend(expressions(rest)),
-            None => conditions.extend(expressions(part)),
+            Some(rest) => commands.extend(expressions(rest).ok_or_else(malformed)?),
+            None => conditions.extend(expressions(part).ok_or_else(malformed)?),
         }
     }
-    (basic, Some(Terms { addr, conditions, commands }))
+    Ok((basic, Some(Terms { addr, conditions, commands })))
 }
 
 /// The bytecode of every `Xlen,code`.
-fn expressions(text: &[u8]) -> Vec<Vec<u8>> {
+fn expressions(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let starts = text.split(|byte| *byte == b'X').skip(1);
-    starts.filter_map(|item| hex_bytes(item.split(|byte| *byte == b',').nth(1)?)).collect()
+    let codes = starts.map(|item| {
+        let mut parts = item.splitn(2, |byte| *byte == b',');
+        let (length, code) = (parts.next().and_then(hex_number)?, hex_bytes(parts.next()?)?);
+        (code.len() as u64 == length).then_some(code)
+    });
+    codes.collect()
 }
 
 fn ok() -> Reply {
     Reply::Body(b"OK".to_vec())
-}
-
-/// Whether `body` resumes the program; its reply is the next stop.
-fn is_resume(body: &[u8]) -> bool {
-    matches!(body, b"bc" | b"bs" | [b'c' | b's' | b'C' | b'S', ..]) || body.starts_with(b"vCont;")
 }
 
 /// Whether `body` changes the program, or what stops it.
@@ -461,18 +573,19 @@ fn check(body: &[u8]) -> Result<(), String> {
         [] => false,
         [b'Z' | b'z', rest @ ..] => is_breakpoint(rest),
         [b'p', number @ ..] => hex_number(number).is_some(),
-        [b'P', rest @ ..] => is_register_write(rest),
         _ => true,
     };
     if is_sound { Ok(()) } else { Err(format!("malformed packet {}", String::from_utf8_lossy(body))) }
 }
 
 /// `number=value` with as many digits as the register has.
-fn is_register_write(rest: &[u8]) -> bool {
+fn write_register(inferior: &mut Inferior, rest: &[u8]) -> Result<Vec<u8>, String> {
     let mut parts = rest.splitn(2, |byte| *byte == b'=');
     let id = parts.next().and_then(hex_number).and_then(|number| RegId::new(usize::try_from(number).ok()?));
     let value = parts.next().and_then(hex_bytes);
-    id.zip(value).is_some_and(|(id, value)| id.size() == value.len())
+    let sound = id.zip(value).filter(|(id, value)| id.size() == value.len());
+    let (id, value) = sound.ok_or("a register is written by number=digits, as many as it has bytes")?;
+    inferior.set_register(id, little_endian(&value)).map(|()| b"OK".to_vec())
 }
 
 /// `type,addr,kind`, then conditions and commands.

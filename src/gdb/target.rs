@@ -23,13 +23,12 @@ use gdbstub::target::ext::host_io::{
 };
 use gdbstub::target::ext::libraries::{LibrariesSvr4, LibrariesSvr4Ops};
 use gdbstub::target::ext::memory_map::{MemoryMap, MemoryMapOps};
-use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps};
 use gdbstub::target::{Target, TargetError, TargetResult};
 
 use super::arch::{RegId, Registers, Rv32, little_endian};
 use super::catches::Catch;
+use super::files;
 use super::inferior::{Inferior, Resume, Watchpoint};
-use super::{files, monitor};
 use crate::map::{self, Addr};
 
 impl Target for Inferior {
@@ -68,10 +67,6 @@ impl Target for Inferior {
         Some(self)
     }
 
-    fn support_monitor_cmd(&mut self) -> Option<MonitorCmdOps<'_, Self>> {
-        Some(self)
-    }
-
     fn support_extended_mode(&mut self) -> Option<ExtendedModeOps<'_, Self>> {
         Some(self)
     }
@@ -100,14 +95,13 @@ impl SingleThreadBase for Inferior {
     }
 
     fn write_registers(&mut self, regs: &Registers) -> TargetResult<(), Self> {
-        let now = Registers::of(self.machine());
-        let changed = RegId::all().zip(&regs.values).zip(now.values).filter(|((_, new), old)| **new != *old);
-        self.edit(|machine| {
-            for ((id, new), _) in changed {
-                // A counter that gdb sends back from an earlier stop is not an error of the user's.
-                let _ = id.write(machine, *new);
-            }
-        });
+        // A counter that gdb sends back from an earlier stop is not an error of the user's.
+        let is_counter = |id: RegId| id.counted(&self.machine().hart).is_some();
+        let wanted: Vec<_> = RegId::all().zip(&regs.values).filter(|(id, _)| !is_counter(*id)).collect();
+        if wanted.iter().any(|(id, value)| id.check(**value).is_err()) {
+            return Err(TargetError::NonFatal);
+        }
+        wanted.into_iter().for_each(|(id, value)| drop(self.set_register(id, *value)));
         Ok(())
     }
 
@@ -137,7 +131,7 @@ impl SingleRegisterAccess<()> for Inferior {
     }
 
     fn write_register(&mut self, (): (), id: RegId, value: &[u8]) -> TargetResult<(), Self> {
-        self.edit(|machine| id.write(machine, little_endian(value))).map_err(|_| TargetError::NonFatal)
+        self.set_register(id, little_endian(value)).map_err(|_| TargetError::NonFatal)
     }
 }
 
@@ -145,6 +139,10 @@ impl Inferior {
     fn resume_by(&mut self, resume: Resume, signal: Option<Signal>) -> Result<(), Infallible> {
         // A debugger passes the signal of a fault on to the program, which has no handler for it.
         let deadly = signal.filter(|signal| *signal == self.last_stop.signal() && self.last_stop.is_fault());
+        let is_forward = matches!(resume, Resume::Continue | Resume::Step | Resume::Range { .. });
+        if !is_forward || deadly.is_some() || !self.is_in_debuggers_call() {
+            self.settle();
+        }
         self.resumed = Some(deadly.map_or(resume, Resume::Die));
         self.resumed_in = self.machine().hart.mode;
         Ok(())
@@ -267,19 +265,12 @@ impl CatchSyscalls for Inferior {
     }
 }
 
-impl MonitorCmd for Inferior {
-    fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Infallible> {
-        out.write_raw(monitor::run(self, &String::from_utf8_lossy(command)).as_bytes());
-        Ok(())
-    }
-}
-
 impl ExtendedMode for Inferior {
     /// `run` restarts; `run N` goes to step N, with the history kept.
     fn run(&mut self, _filename: Option<&[u8]>, mut args: Args<'_, '_>) -> TargetResult<Pid, Self> {
         let order = args.next().and_then(|arg| std::str::from_utf8(arg).ok()?.parse().ok());
         match order {
-            Some(order) => drop(self.go_to(order)),
+            Some(order) => self.go_to(order),
             None => Inferior::restart(self),
         }
         Ok(THE_PROCESS)

@@ -80,7 +80,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let mut has_left = || debugger.try_wait().is_ok_and(|status| status.is_some());
     let end = server.serve_while(|| !has_left()).map_err(Error::infrastructure)?;
     debugger.wait().map_err(Error::infrastructure)?;
-    Ok(end.map_or(ExitCode::SUCCESS, exit_code))
+    // gdb stays when the program has ended, so that `run` runs it again.
+    Ok(end.or(server.end_of_program()).map_or(ExitCode::SUCCESS, exit_code))
 }
 
 fn exit_code(end: End) -> ExitCode {
@@ -102,7 +103,7 @@ fn debugger(args: &Args, addr: SocketAddr, is_elf: bool, is_rust: bool) -> Resul
     if is_elf {
         command.args(["-iex", "set sysroot /"]);
     }
-    command.args(["-ex", &format!("target remote {addr}"), "-ex", OUR_COMMANDS]).args(&args.gdb_args);
+    command.args(["-ex", &format!("target extended-remote {addr}"), "-ex", OUR_COMMANDS]).args(&args.gdb_args);
     if is_elf {
         command.arg(&args.program.elf);
     }
@@ -112,7 +113,7 @@ fn debugger(args: &Args, addr: SocketAddr, is_elf: bool, is_rust: bool) -> Resul
 }
 
 /// Fetches the commands of our own: goto, where-written, catch-ecall, ecalls.
-const OUR_COMMANDS: &str = "python exec(gdb.execute('monitor python', False, True))";
+pub const OUR_COMMANDS: &str = "python exec(gdb.execute('monitor python', False, True))";
 
 /// What rust-gdb tells gdb, if it is installed: how to show Rust's types.
 fn pretty_printers() -> Vec<String> {

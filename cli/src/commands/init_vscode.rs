@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use lockstep::risc0::Binary;
 use serde_json::{Value, json};
 
+use super::gdb::OUR_COMMANDS;
 use crate::error::Error;
 
 /// The arguments of `lockstep init-vscode`.
@@ -93,6 +94,8 @@ fn launch(elf: &Path, port: u16) -> Value {
                 "cwd": "${workspaceFolder}",
                 "stopAtConnect": true,
                 "useExtendedRemote": false,
+                // goto, where-written and the others, behind `-exec` in the editor's console.
+                "postRemoteConnectCommands": [{ "text": OUR_COMMANDS, "ignoreFailures": true }],
             },
             {
                 "name": "Lockstep (CodeLLDB)",
@@ -100,6 +103,7 @@ fn launch(elf: &Path, port: u16) -> Value {
                 "request": "launch",
                 "targetCreateCommands": [format!("target create \"{elf}\"")],
                 "processCreateCommands": [format!("gdb-remote {address}")],
+                "reverseDebugging": true,
             },
         ],
     })
