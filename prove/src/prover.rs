@@ -17,6 +17,14 @@ use crate::segment::Segment;
 use crate::verifier::{self, VerifyError};
 use crate::witness::{Trace, Witness, WitnessError};
 
+/// Keeps what Plonky3 does in this process on the calling thread, if it has not begun yet.
+///
+/// A verification is too short for several: its time goes into starting them, and into their looking for work.
+pub fn stay_on_this_thread() {
+    // An error says that there are threads already; then they stay.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
+}
+
 /// Why there is no receipt.
 #[derive(Debug)]
 pub enum ProveError {

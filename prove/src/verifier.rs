@@ -2,8 +2,8 @@
 //! prover code.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::{fmt, thread};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lockstep::risc0::Assumption;
 use p3_batch_stark::{BatchProof, CommonData, verify_batch};
@@ -144,11 +144,11 @@ pub fn verify_receipt(receipt: &Receipt) -> Result<(), VerifyError> {
 }
 
 fn verify_proof(receipt: &Receipt, chips: &[AnyChip]) -> Result<(), VerifyError> {
-    let (proof, common) = join(|| read_proof(&receipt.proof), || common_data(chips));
-    let proof = proof?;
+    let proof = read_proof(&receipt.proof)?;
     check_rows(chips, &proof.degree_bits)?;
     let config = config(&statement(&receipt.claim, &receipt.chips));
     let airs: Vec<ChipAir> = chips.iter().map(|chip| ChipAir::for_verifier(*chip)).collect();
+    let common = common_data(chips);
     let publics = publics(chips, &receipt.claim);
     verify_batch(&config, &airs, &proof, &publics, &common).map_err(|error| VerifyError::Rejected(format!("{error:?}")))
 }
@@ -158,15 +158,6 @@ fn read_proof(bytes: &[u8]) -> Result<Proof, VerifyError> {
         Ok((proof, [])) => Ok(proof),
         _ => Err(VerifyError::Proof),
     }
-}
-
-/// What `here` returns, and what `there` returns on a thread of its own.
-fn join<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
-    thread::scope(|scope| {
-        let there = scope.spawn(there);
-        let here = here();
-        (here, there.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
 }
 
 /// What the transcript begins with: everything that a proof is about and that is not in it.

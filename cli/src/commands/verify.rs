@@ -56,6 +56,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         .ok_or_else(|| Error::usage(format!("--image-id {}: an image ID is 64 hexadecimal digits", args.image_id)))?;
     let receipt = read(&args.receipt)?;
     let journal = args.journal.as_deref().map(read).transpose()?;
+    #[cfg(feature = "prove")]
+    lockstep_prove::prover::stay_on_this_thread();
     // The library catches a panic of the proof system; its message would say nothing to a user.
     std::panic::set_hook(Box::new(|_| {}));
     let verdict = verifier::verify_assuming(&receipt, &image_id, &args.assume);
