@@ -25,3 +25,7 @@ PROVE_BENCH_SCALES ?= 11 46 186
 bench-prove: $(BENCH)/mixed.elf ## what proving costs: speed, memory, phases and chips at 2^16, 2^18 and 2^20 instructions
 	$(PROVE_RUSTFLAGS) $(CARGO) build --release -q -p lockstep-prove --example bench --target-dir target/prove
 	@for scale in $(PROVE_BENCH_SCALES); do target/prove/release/examples/bench $(BENCH)/mixed.elf $$scale; done | tee $(BENCH)/prove.md
+
+.PHONY: bench-verify
+bench-verify: prove-build $(BENCH)/mixed.elf ## how long the command verify takes, on a receipt of 2^18 instructions
+	@mk/bench-verify.sh target/prove/release/lockstep $(BENCH)/mixed.elf 46
