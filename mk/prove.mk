@@ -12,7 +12,7 @@ PROVE_SOME := rv32ui-p-auipc,rv32ui-p-jalr,rv32ui-p-sra,rv32ui-p-lh,rv32ui-p-sb,
 .PHONY: prove-some
 prove-some: ## the commands of the prover, and a dozen official tests proved and verified
 	@echo "== proofs"
-	PROVE_FILTER=$(PROVE_SOME) $(CARGO) test -p lockstep-cli --features prove --test prove --test prove_official
+	PROVE_FILTER=$(PROVE_SOME) $(CARGO) test -p lockstep-cli --features prove --test prove --test risc0 --test prove_official
 
 .PHONY: prove-tests
 prove-tests: ## prove and verify every official test (PROVE_FILTER=text for some)
