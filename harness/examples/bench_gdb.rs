@@ -13,15 +13,28 @@ use std::time::{Duration, Instant};
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--echo", address] => echo(address),
+        ["--spin"] => loop {
+            std::hint::spin_loop();
+        },
+        ["--json", path] => compare(Some(path)),
+        _ => compare(None),
+    }
+}
+
+fn compare(path: Option<&str>) -> Result<(), Failure> {
     let elf = build_guest()?;
+    let turns = turns(&elf)?;
     let lockstep = measure(Kind::Lockstep, &elf)?;
     let qemu = measure(Kind::Qemu, &elf)?;
     print_table(&lockstep, &qemu);
-    let args: Vec<String> = std::env::args().collect();
-    if let [_, flag, path] = &args[..]
-        && flag == "--json"
-    {
-        std::fs::write(path, json(&lockstep, &qemu))?;
+    println!(
+        "\nA server that does nothing but answer OK makes {turns:.0} turns a second here: this client, this machine."
+    );
+    if let Some(path) = path {
+        std::fs::write(path, json(turns, &lockstep, &qemu))?;
     }
     Ok(())
 }
@@ -31,6 +44,8 @@ fn main() -> Result<(), Failure> {
 enum Kind {
     Lockstep,
     Qemu,
+    /// No debugger at all, see [`echo`].
+    Echo,
 }
 
 /// A quantity, its unit, and its value where the server can do it.
@@ -95,6 +110,11 @@ impl Client {
                 command
                     .args(["-M", "virt", "-bios", "none", "-display", "none", "-serial", "none", "-monitor", "none"]);
                 command.args(["-S", "-gdb", &format!("tcp:{address}"), "-kernel", &guest.path]);
+                command
+            }
+            Kind::Echo => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.args(["--echo", &address]);
                 command
             }
         };
@@ -165,12 +185,41 @@ fn little_endian(word: u32) -> String {
 
 /// How often `action` can be done in a second.
 fn rate(mut action: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure> {
-    let (begin, mut count) = (Instant::now(), 0_u32);
-    while begin.elapsed() < Duration::from_secs(2) {
-        action()?;
-        count += 1;
+    best(|| {
+        let (begin, mut count) = (Instant::now(), 0_u32);
+        while begin.elapsed() < Duration::from_millis(400) {
+            action()?;
+            count += 1;
+        }
+        Ok(f64::from(count) / begin.elapsed().as_secs_f64())
+    })
+}
+
+/// The best of five rates: what else the machine does makes them smaller, and nothing makes them larger.
+fn best(mut measure: impl FnMut() -> Result<f64, Failure>) -> Result<f64, Failure> {
+    (0..5).try_fold(0.0, |best: f64, _| Ok(best.max(measure()?)))
+}
+
+/// Turns a second of this client and a server that does nothing: what no server can pass on this machine. A second
+/// process keeps a processor awake meanwhile, as Lockstep's server does (`src/gdb/keeper.rs`).
+fn turns(guest: &Guest) -> Result<f64, Failure> {
+    let exe = std::env::current_exe()?;
+    let mut keeper = Command::new("nice").args(["-n", "19"]).arg(exe).arg("--spin").spawn()?;
+    let turns = Client::start(Kind::Echo, guest).and_then(|mut client| rate(|| client.ask("vCont;s").map(drop)));
+    keeper.kill()?;
+    keeper.wait()?;
+    turns
+}
+
+/// Answers whatever one client says with OK, as soon as it has arrived.
+fn echo(address: &str) -> Result<(), Failure> {
+    let (mut stream, _) = TcpListener::bind(address)?.accept()?;
+    stream.set_nodelay(true)?;
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer)? > 0 {
+        stream.write_all(b"$OK#9a")?;
     }
-    Ok(f64::from(count) / begin.elapsed().as_secs_f64())
+    Ok(())
 }
 
 fn measure(kind: Kind, guest: &Guest) -> Result<Vec<Figure>, Failure> {
@@ -214,7 +263,8 @@ fn steps(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
 }
 
 fn reads(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
-    read_all(&mut Client::start(kind, guest)?, kind)
+    let mut client = Client::start(kind, guest)?;
+    best(|| read_all(&mut client, kind))
 }
 
 /// What is read and written: as much as this, from here on.
@@ -244,11 +294,20 @@ fn random_bytes(kind: Kind, guest: &Guest) -> Result<(f64, f64), Failure> {
     let size = packet_bytes(kind);
     let mut random = 88_172_645_463_325_252;
     let digits: String = (0..size / 8).map(|_| format!("{:016x}", next_random(&mut random))).collect();
+    let write = best(|| write_all(&mut client, size, &digits))?;
+    Ok((write, best(|| read_all(&mut client, kind))?))
+}
+
+/// To write what is there already would be less work: every round makes its bytes its own.
+fn write_all(client: &mut Client, size: usize, digits: &str) -> Result<f64, Failure> {
+    for addr in AREA.step_by(size) {
+        client.ask(&format!("M{addr:x},1:00"))?;
+    }
     let begin = Instant::now();
     for addr in AREA.step_by(size) {
         client.ask(&format!("M{addr:x},{size:x}:{digits}"))?;
     }
-    Ok((megabytes_per_second(begin), read_all(&mut client, kind)?))
+    Ok(megabytes_per_second(begin))
 }
 
 /// A step of xorshift64.
@@ -330,8 +389,12 @@ fn interrupts(kind: Kind, guest: &Guest) -> Result<f64, Failure> {
 const WRITES: &str = "Z2";
 const LOADS: &str = "Z3";
 
-/// Seconds for the 20 million rounds, with watchpoints that are never hit.
+/// Seconds for the 20 million rounds, with watchpoints that are never hit: the least of three runs.
 fn rounds(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
+    (0..3).try_fold(f64::INFINITY, |least, _| Ok(least.min(round_trip(kind, guest, watched)?)))
+}
+
+fn round_trip(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
     let mut client = Client::start(kind, guest)?;
     assert_ne!(guest.hot, guest.same_page);
     client.ask(&format!("Z0,{:x},4", guest.bnez + 4))?;
@@ -417,8 +480,8 @@ fn text(value: Option<f64>) -> String {
     }
 }
 
-fn json(lockstep: &[Figure], qemu: &[Figure]) -> String {
+fn json(turns: f64, lockstep: &[Figure], qemu: &[Figure]) -> String {
     let row = |(ours, theirs): (&Figure, &Figure)| serde_json::json!({"name": ours.name, "unit": ours.unit, "lockstep": ours.value, "qemu": theirs.value});
     let rows: Vec<serde_json::Value> = lockstep.iter().zip(qemu).map(row).collect();
-    serde_json::json!({ "figures": rows }).to_string() + "\n"
+    serde_json::json!({ "figures": rows, "turns_of_an_echo": turns }).to_string() + "\n"
 }

@@ -2,6 +2,8 @@
 //!
 //! GDB's manual, "The GDB Agent Expression Mechanism". Evaluating one here instead of stopping spares a round trip.
 
+use smallvec::SmallVec;
+
 use super::arch::RegId;
 use crate::hart::Machine;
 use crate::map::USER_START;
@@ -16,7 +18,7 @@ const DEEPEST: usize = 256;
 /// # Errors
 /// A sentence: an unknown operation, a stack that runs empty, memory that cannot be read.
 pub fn evaluate(code: &[u8], machine: &Machine, out: &mut String) -> Result<u64, String> {
-    let mut run = Run { code, pc: 0, stack: Vec::new(), machine };
+    let mut run = Run { code, pc: 0, stack: SmallVec::new(), machine };
     for _ in 0..MOST_OPERATIONS {
         if !run.step(out)? {
             return Ok(run.stack.pop().unwrap_or(0));
@@ -28,7 +30,8 @@ pub fn evaluate(code: &[u8], machine: &Machine, out: &mut String) -> Result<u64,
 struct Run<'a> {
     code: &'a [u8],
     pc: usize,
-    stack: Vec<u64>,
+    /// Conditions are evaluated millions of times, and seldom need more than this: nothing is allocated for them.
+    stack: SmallVec<[u64; 16]>,
     machine: &'a Machine,
 }
 

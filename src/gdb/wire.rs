@@ -130,7 +130,7 @@ fn shorten(mut body: &[u8], out: &mut Vec<u8>) {
         let (before, run) = body.split_at(plain);
         out.extend_from_slice(before);
         let byte = run[0];
-        let more = run.iter().take(LONGEST_RUN + 1).take_while(|next| **next == byte).count() - 1;
+        let more = repeats(run);
         out.push(byte);
         // A repeat of an escaped byte would repeat half of a pair.
         let is_worth_it = byte != b'}' && !is_after_escape(out);
@@ -145,11 +145,29 @@ fn shorten(mut body: &[u8], out: &mut Vec<u8>) {
 
 /// How many bytes come before the first that is repeated often enough.
 fn before_run(body: &[u8]) -> Option<usize> {
-    body.array_windows().position(|four: &[u8; SHORTEST_RUN + 1]| {
-        // Four bytes are the same if turning them by one changes nothing.
-        let word = u32::from_ne_bytes(*four);
-        word == word.rotate_left(8)
-    })
+    let is_run = |four: &[u8; SHORTEST_RUN + 1]| four.iter().all(|byte| *byte == four[0]);
+    let runless = runless_blocks(body) * BLOCK;
+    body[runless..].array_windows().position(is_run).map(|at| runless + at)
+}
+
+/// How many blocks at the start of `body` hold the beginning of no run. Without a jump in it, the inner loop is one of
+/// vector instructions: memory that does not repeat itself is looked through many bytes at a time.
+fn runless_blocks(body: &[u8]) -> usize {
+    let is_runless = |first: &usize| {
+        let Some(block) = body.get(*first..*first + BLOCK + SHORTEST_RUN) else { return false };
+        !(0..BLOCK).fold(false, |found, at| {
+            found | ((block[at] == block[at + 1]) & (block[at] == block[at + 2]) & (block[at] == block[at + 3]))
+        })
+    };
+    (0..body.len()).step_by(BLOCK).take_while(is_runless).count()
+}
+
+/// How often the first byte of `run` follows itself, up to [`LONGEST_RUN`] times.
+fn repeats(run: &[u8]) -> usize {
+    let run = &run[..run.len().min(LONGEST_RUN + 1)];
+    let eight = [run[0]; 8];
+    let whole = run.as_chunks().0.iter().take_while(|chunk| **chunk == eight).count() * eight.len();
+    whole + run[whole..].iter().take_while(|byte| **byte == run[0]).count() - 1
 }
 
 fn is_after_escape(out: &[u8]) -> bool {
@@ -166,6 +184,8 @@ fn encodable(more: usize) -> usize {
 const RUN_BIAS: u8 = 29;
 /// Shorter runs are no longer than their encoding.
 const SHORTEST_RUN: usize = 3;
+/// Bytes that are looked through for a run at once.
+const BLOCK: usize = 32;
 /// `~` is the last printable character.
 const LONGEST_RUN: usize = (b'~' - RUN_BIAS) as usize;
 
@@ -226,10 +246,9 @@ fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
     out.extend(hex_digits(byte));
 }
 
-/// The two digits of `byte`.
+/// The two digits of `byte`. By arithmetic and not by a table, so that many are made at once.
 fn hex_digits(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+    [byte >> 4, byte & 15].map(|value| value + if value < 10 { b'0' } else { b'a' - 10 })
 }
 
 #[cfg(test)]
@@ -283,6 +302,38 @@ mod tests {
         check(b"00000000", b"0*\"00");
         check(&[b'x'; 98], b"x*~");
         check(b"}]]]]]", b"}]]* ");
+    }
+
+    /// A run is found wherever it begins, whatever its length, and what a client makes of the frame is the body.
+    #[test]
+    fn runs_are_found_wherever_they_are() {
+        for (before, length) in (0..2 * BLOCK + 2).flat_map(|before| (1..3 * LONGEST_RUN).map(move |n| (before, n))) {
+            let mut body: Vec<u8> = (0..before).map(|at| b"abc"[at % 3]).collect();
+            body.extend(std::iter::repeat_n(b'0', length));
+            body.extend((0..BLOCK).map(|at| b"xyz"[at % 3]));
+            let frame = frame(&body);
+            let framed = &frame[1..frame.len() - 3];
+            assert_eq!(lengthen(framed), body);
+            assert_eq!(framed.contains(&b'*'), length > SHORTEST_RUN, "{}", framed.escape_ascii());
+        }
+    }
+
+    /// The run-length encoding undone, as GDB's manual describes it ("Overview" of the remote protocol).
+    fn lengthen(framed: &[u8]) -> Vec<u8> {
+        let mut body = Vec::new();
+        let mut bytes = framed.iter();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'*' => body.extend(vec![*body.last().unwrap(); usize::from(bytes.next().unwrap() - RUN_BIAS)]),
+                _ => body.push(*byte),
+            }
+        }
+        body
+    }
+
+    #[test]
+    fn every_byte_has_its_digits() {
+        (0..=255).for_each(|byte: u8| assert_eq!(to_hex(&[byte]), format!("{byte:02x}").into_bytes()));
     }
 
     #[test]
