@@ -12,6 +12,7 @@
 //! A change by the debugger in the past makes another future: what was recorded behind it is dropped.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 use crate::ecall::replay::{Answer, Log, Recorder};
 use crate::ecall::{Host, Refused};
@@ -54,6 +55,10 @@ struct Aside {
     frontier: u64,
     log: Log,
     reads: BTreeMap<u64, (u32, Vec<u8>)>,
+    /// Whether all that is changed is below the stack pointer, where a call has left what the debugger has yet to read.
+    is_below_stack: bool,
+    /// The lowest stack pointer of the calls that were made here.
+    lowest_sp: Addr,
 }
 
 /// The first steps of a run are made by the plain engine: many runs end there, and entering translated code costs more.
@@ -164,6 +169,7 @@ impl Timeline {
         if self.aside.is_none() {
             self.leave();
         }
+        self.aside.iter_mut().for_each(|aside| aside.is_below_stack = false);
         self.drop_future();
         let result = change(&mut self.machine);
         let pages = self.machine.mem.mark();
@@ -191,8 +197,12 @@ impl Timeline {
         self.marks[self.at].is_edited && self.marks[self.at].order() == self.now()
     }
 
-    /// The changes stay: what was put aside is forgotten. Says whether there was anything.
+    /// The changes stay: what was put aside is forgotten. Says whether there was anything. Changes that only a debugger
+    /// could have read, below the stack pointer, are undone instead.
     pub fn settle(&mut self) -> bool {
+        if self.aside.as_ref().is_some_and(|aside| aside.is_below_stack) && self.undo_changes().is_some() {
+            return false;
+        }
         let Some(aside) = self.aside.take() else { return false };
         for (_, (fd, bytes)) in aside.reads.into_iter().rev() {
             self.host.host.take_back(fd, bytes);
@@ -201,26 +211,63 @@ impl Timeline {
     }
 
     /// Undoes a call that the debugger made the program do: back to the point of the first change, with all that was
-    /// recorded behind it. What the call wrote above the stack that it used stays written, as a change.
+    /// recorded behind it. What the call wrote outside the stack that it used stays written, as a change; so does what
+    /// it wrote where the debugger has made room below the stack pointer: a returned structure, which is read from there.
     ///
     /// `None` if that cannot be: the call took input, was long, or the point is not kept any more.
     pub fn come_back(&mut self) -> Option<()> {
         let aside = self.aside.as_ref()?;
         let (begin, end) = (aside.hart.instructions, self.now());
         let took_input = self.host.log.range(begin..).any(|(_, answer)| matches!(answer, Answer::Read(_)));
-        let before = self.marks.iter().position(|mark| mark.order() == begin && !mark.is_edited)?;
+        let before = self.mark_before_changes()?;
         let is_changed_within = |mark: &Mark| mark.is_edited && (begin + 1..end).contains(&mark.order());
         if took_input || end - begin > LONGEST_CALL_STEPS || self.marks.iter().any(is_changed_within) {
             return None;
         }
-        let mut call = Call { sp: aside.hart.x(Reg::SP), ..Call::default() };
+        let (sp, deepest) = (aside.hart.x(Reg::SP), aside.lowest_sp);
+        let words = self.words_since(before);
         self.jump(before + 1);
-        call.begin(&self.machine, &self.marks[before].pages);
-        // Where it wrote, and how deep its stack was, the same steps tell again.
+        // How deep its stack was the same steps tell again.
+        let mut call = Call::begin(&self.machine);
         self.run(Until::order(end), &mut call);
-        let kept: Vec<(Addr, u32)> = call.kept().map(|addr| (addr, self.machine.word(addr))).collect();
-        self.jump(before);
+        self.undo_changes()?;
+        let is_kept = |(addr, word): &(Addr, u32)| !call.stack().contains(addr) && self.machine.word(*addr) != *word;
+        let changed = words.into_iter().filter(is_kept).collect();
+        self.change_words(changed, call.lowest_sp.min(deepest)..sp);
+        Some(())
+    }
+
+    /// The words, as they are now, of all pages that were written since mark `first`.
+    fn words_since(&self, first: usize) -> Vec<(Addr, u32)> {
+        let kept = self.marks[first..].iter().flat_map(|mark| mark.pages.iter().map(|saved| saved.page));
+        let pages: BTreeSet<PageNo> = kept.chain(self.machine.mem.written_pages().iter().copied()).collect();
+        let addrs = pages.iter().flat_map(|page| (0..PAGE_WORDS as u32).map(|i| page.start() + i * WORD_BYTES));
+        addrs.map(|addr| (addr, self.machine.word(addr))).collect()
+    }
+
+    /// Changes `words`. If all of them are in `below_stack`, no one but the debugger can tell.
+    fn change_words(&mut self, words: Vec<(Addr, u32)>, below_stack: Range<Addr>) {
+        if words.is_empty() {
+            return;
+        }
+        let is_below_stack = words.iter().all(|(addr, _)| below_stack.contains(addr));
+        self.edit(|machine| words.into_iter().for_each(|(addr, word)| machine.set_word(addr, word)));
+        if let Some(aside) = &mut self.aside {
+            (aside.is_below_stack, aside.lowest_sp) = (is_below_stack, below_stack.start);
+        }
+    }
+
+    /// The mark of the point of the first change, before it.
+    fn mark_before_changes(&self) -> Option<usize> {
+        let order = self.left_hart()?.instructions;
+        self.marks.iter().position(|mark| mark.order() == order && !mark.is_edited)
+    }
+
+    /// Back to the point of the first change, before it, with all that was recorded behind it.
+    fn undo_changes(&mut self) -> Option<()> {
+        let before = self.mark_before_changes()?;
         let aside = self.aside.take()?;
+        self.jump(before);
         self.drop_future();
         self.frontier = aside.frontier;
         self.host.log.extend(aside.log);
@@ -228,10 +275,6 @@ impl Timeline {
         self.used_bytes += aside.marks.iter().map(Mark::bytes).sum::<usize>();
         self.set_pages(self.at, aside.pages);
         self.marks.extend(aside.marks);
-        let changed: Vec<_> = kept.into_iter().filter(|(addr, word)| self.machine.word(*addr) != *word).collect();
-        if !changed.is_empty() {
-            self.edit(|machine| changed.into_iter().for_each(|(addr, word)| machine.set_word(addr, word)));
-        }
         Some(())
     }
 
@@ -244,7 +287,9 @@ impl Timeline {
         self.used_bytes -= marks.iter().map(Mark::bytes).sum::<usize>();
         let (now, hart) = (self.now(), self.machine.hart.clone());
         let (log, reads) = (self.host.log.split_off(&now), self.host.host.reads.split_off(&now));
-        self.aside = Some(Aside { hart, pages, marks, frontier: self.frontier(), log, reads });
+        let frontier = self.frontier();
+        let (is_below_stack, lowest_sp) = (false, Addr::MAX);
+        self.aside = Some(Aside { hart, pages, marks, frontier, log, reads, is_below_stack, lowest_sp });
         self.frontier = now;
         self.push_mark();
     }
@@ -418,37 +463,26 @@ impl Timeline {
     }
 }
 
-/// What a call by the debugger did: the words it wrote, and the stack it used.
-#[derive(Default)]
+/// The stack that a call by the debugger used.
 struct Call {
-    written: BTreeSet<Addr>,
+    /// The stack pointer that the debugger gave it, and the lowest that it came to.
     sp: u32,
     lowest_sp: u32,
 }
 
 impl Call {
-    /// The call begins: the debugger has taken its place on the stack, and `before` is what its changes replaced.
-    fn begin(&mut self, machine: &Machine, before: &[SavedPage]) {
-        self.lowest_sp = machine.hart.x(Reg::SP).min(self.sp);
-        for saved in before {
-            let addrs = (saved.page.start()..).step_by(WORD_BYTES as usize);
-            let old = (0..PAGE_WORDS).map(|i| saved.words.as_ref().map_or(0, |words| words[i]));
-            self.written.extend(addrs.zip(old).filter(|(addr, old)| machine.word(*addr) != *old).map(|(addr, _)| addr));
-        }
+    fn begin(machine: &Machine) -> Call {
+        let sp = machine.hart.x(Reg::SP);
+        Call { sp, lowest_sp: sp }
     }
 
-    /// The words written outside the stack that the call used.
-    fn kept(&self) -> impl Iterator<Item = Addr> {
-        let stack = self.lowest_sp..self.sp;
-        self.written.iter().copied().filter(move |addr| !stack.contains(addr))
+    fn stack(&self) -> Range<Addr> {
+        self.lowest_sp..self.sp
     }
 }
 
 impl Sink for Call {
     fn retired(&mut self, step: &Retired) {
-        if let Some(access) = step.mem.filter(|access| access.wmask != 0) {
-            self.written.insert(access.addr & !(WORD_BYTES - 1));
-        }
         if let Some(write) = step.rd.filter(|rd| rd.reg == Reg::SP && step.mode == Mode::User) {
             self.lowest_sp = self.lowest_sp.min(write.value);
         }

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use gdb::{Streams, compile};
 use lockstep::exec::{Engine, Exit, Step, Until};
 use lockstep::hart::{Hart, Machine};
+use lockstep::isa::Reg;
 use lockstep::loader::{self, Kernel};
 use lockstep::timeline::{DEFAULT_BUDGET_BYTES, Timeline};
 use quickcheck::{QuickCheck, TestResult};
@@ -132,4 +133,48 @@ fn a_dropped_future_gives_its_input_back() {
     assert!(timeline.settle());
     timeline.run_to(4_000_000);
     assert!(point(timeline.machine()) == expected(500, [4_000_000])[&4_000_000]);
+}
+
+/// What a call by a debugger leaves below the stack pointer the debugger reads afterwards (a returned structure), or
+/// writes itself before it restores the registers; no later call there takes it away, and the history knows nothing of it.
+#[test]
+fn a_call_leaves_its_value_and_no_trace() {
+    let mut timeline = timeline(500, DEFAULT_BUDGET_BYTES);
+    timeline.run_to(3_000_000);
+    let begin = quiet_place(&mut timeline, 1_000_000);
+    let expected = expected(500, [begin, 3_000_000]);
+    let sp = timeline.machine().hart.x(Reg::SP);
+    let call = |timeline: &mut Timeline, room: u32, value: Option<u32>| {
+        timeline.edit(|machine| machine.hart.set_x(Reg::SP, sp - room));
+        timeline.run(Until::order(begin + QUIET_STEPS), &mut ());
+        timeline.edit(|machine| value.into_iter().for_each(|value| machine.set_word(sp - room, value)));
+        assert_eq!(timeline.come_back(), Some(()));
+    };
+    call(&mut timeline, 64, Some(0x1234_5678));
+    call(&mut timeline, 32, Some(0x9abc_def0));
+    call(&mut timeline, 16, None);
+    let word = |timeline: &Timeline, room| timeline.machine().word(sp - room);
+    assert_eq!((word(&timeline, 64), word(&timeline, 32)), (0x1234_5678, 0x9abc_def0));
+    assert!(timeline.machine().hart == expected[&begin].0, "the registers");
+    assert!(!timeline.settle(), "nothing of the program's was changed");
+    assert!(point(timeline.machine()) == expected[&begin], "what was left is gone");
+    timeline.run_to(3_000_000);
+    assert!(point(timeline.machine()) == expected[&3_000_000], "the future is the one that was");
+}
+
+/// Steps of a call in the test above.
+const QUIET_STEPS: u64 = 3;
+
+/// Goes to a place at or behind `order` from where on so many steps neither store nor call.
+fn quiet_place(timeline: &mut Timeline, order: u64) -> u64 {
+    const STORE: u32 = 0x23;
+    const SYSTEM: u32 = 0x73;
+    let is_quiet = |timeline: &mut Timeline, order| {
+        timeline.run_to(order);
+        let machine = timeline.machine();
+        !matches!(machine.word(machine.hart.pc) & 0x7f, STORE | SYSTEM)
+    };
+    let begin = (order..).find(|begin| (*begin..begin + QUIET_STEPS).all(|order| is_quiet(timeline, order)));
+    timeline.run_to(begin.expect("the program does not only store"));
+    timeline.now()
 }

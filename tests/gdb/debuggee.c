@@ -53,3 +53,12 @@ int main(void) {
 void _start(void) {
     call(93, main(), 0, 0);
 }
+
+/* Returned by an address that the caller gives. */
+struct triple {
+    int a, b, c;
+};
+
+__attribute__((used)) struct triple triple(int n) {
+    return (struct triple){n, 2 * n, 3 * n};
+}
