@@ -36,10 +36,9 @@ fn every_row_of_the_table() {
     check_sections(TABLE);
 }
 
-/// The interrupt needs a program that does not end, and the EBREAK one that has it.
-#[test]
-fn a_running_program_is_interrupted_again_and_again() {
-    let script = "\
+/// Checks the transcript of a session with the program that does not end.
+fn check_endless(name: &str, script: &str) {
+    const BEGINNING: &str = "\
 > set sysroot
 > file ELF
 Reading symbols from ELF...
@@ -47,6 +46,16 @@ Reading symbols from ELF...
 Remote debugging using ADDR
 _start () at {}debuggee.c:53
 53	void _start(void) {
+";
+    let elf = debuggee(5);
+    let (addr, _server) = serve(&elf);
+    check_text(name, &[BEGINNING, script.trim_start()].concat(), addr, &elf);
+}
+
+/// The interrupt needs a program that does not end, and the EBREAK one that has it.
+#[test]
+fn a_running_program_is_interrupted_again_and_again() {
+    let script = "\
 > shell (sleep 0.5; kill -INT $PPID; sleep 0.5; kill -INT $PPID) &
 > continue
 Continuing.
@@ -63,22 +72,13 @@ Program received signal SIGINT, Interrupt.
 > print counter > $before
 $2 = 1
 ";
-    let elf = debuggee(5);
-    let (addr, _server) = serve(&elf);
-    check_text("interrupts", script, addr, &elf);
+    check_endless("interrupts", script);
 }
 
 /// A user who gave a step that is never reached gives it up by Ctrl-C, and goes on from where the program is.
 #[test]
 fn a_goto_without_end_is_given_up() {
     let script = r#"
-> set sysroot
-> file ELF
-Reading symbols from ELF...
-> target remote ADDR
-Remote debugging using ADDR
-_start () at {}debuggee.c:53
-53	void _start(void) {
 > shell (sleep 1; kill -INT $PPID) &
 > python said = ''
 > python exec("try: gdb.execute('monitor goto 99999999999999', False, True)\nexcept KeyboardInterrupt: said = 'given up'")
@@ -97,9 +97,7 @@ $2 = 1
 > print fib(6)
 $3 = 8
 "#;
-    let elf = debuggee(5);
-    let (addr, _server) = serve(&elf);
-    check_text("goto", script, addr, &elf);
+    check_endless("goto", script);
 }
 
 /// The suite is the one that was meant: a section that is lost is noticed.
