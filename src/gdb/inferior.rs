@@ -10,6 +10,7 @@ use super::arch::RegId;
 use super::catches::Catches;
 use super::ecalls::Abi;
 use super::files::Files;
+use super::waits::Departure;
 use crate::ecall::Host;
 use crate::exec::{Exit, Until, WatchRange};
 use crate::hart::Machine;
@@ -75,6 +76,8 @@ pub struct Inferior {
     pub catches: Catches,
     /// The mode in which it was resumed.
     pub resumed_in: Mode,
+    /// From where it was resumed.
+    pub(super) departure: Departure,
     /// What the run costs in RISC Zero up to a step, if it was counted.
     #[cfg(feature = "risc0")]
     pub cost: Option<(u64, Box<crate::risc0::Cost>)>,
@@ -122,6 +125,41 @@ impl Breakpoints {
 
     fn addrs(&self) -> Option<&BTreeSet<Addr>> {
         Some(&self.addrs).filter(|addrs| !addrs.is_empty())
+    }
+}
+
+/// What a breakpoint means at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Its condition does not hold.
+    Pass,
+    /// It has commands, and they are done.
+    Done,
+    /// The program stops here.
+    Stop,
+}
+
+impl Breakpoint {
+    /// Evaluates the conditions and, unless they `are_done` already, does the commands; what they print and what goes
+    /// wrong is for `notices`. What goes wrong is a reason to stop and look.
+    fn verdict(&self, machine: &Machine, are_done: bool, notices: &mut Vec<String>) -> Verdict {
+        let mut text = String::new();
+        let holds = self.holds(machine, &mut text);
+        if holds == Ok(false) {
+            return Verdict::Pass;
+        }
+        let mut commands = self.commands.iter().filter(|_| !are_done);
+        let done =
+            holds.and_then(|_| commands.try_for_each(|code| agent::evaluate(code, machine, &mut text).map(drop)));
+        notices.extend(Some(text).filter(|text| !text.is_empty()));
+        notices.extend(done.as_ref().err().map(|why| format!("lockstep: breakpoint: {why}\n")));
+        if self.commands.is_empty() || done.is_err() { Verdict::Stop } else { Verdict::Done }
+    }
+
+    /// Whether one of the conditions holds; without any it does.
+    fn holds(&self, machine: &Machine, text: &mut String) -> Result<bool, String> {
+        let mut values = self.conditions.iter().map(|code| agent::evaluate(code, machine, text));
+        values.try_fold(self.conditions.is_empty(), |holds, value| Ok(holds | (value? != 0)))
     }
 }
 
@@ -272,6 +310,7 @@ impl Inferior {
             traces_ecalls: false,
             catches: Catches::default(),
             resumed_in: Mode::User,
+            departure: Departure::default(),
             #[cfg(feature = "risc0")]
             cost: None,
         }
@@ -523,27 +562,19 @@ impl Inferior {
         }
     }
 
-    /// The breakpoint at pc, if its condition holds. Its commands are done instead of stopping.
+    /// The breakpoint at pc, if its condition holds. Its commands are done instead of stopping. In both cases gdb may wait
+    /// here for the end of a step of its own.
     fn breakpoint_here(&mut self) -> Option<Stop> {
         let machine = self.timeline.machine();
         let breakpoint = self.breakpoints.at.get(&machine.hart.pc)?;
-        let mut text = String::new();
-        let mut values = breakpoint.conditions.iter().map(|code| agent::evaluate(code, machine, &mut text));
-        let holds: Result<bool, String> =
-            values.try_fold(breakpoint.conditions.is_empty(), |holds, value| Ok(holds | (value? != 0)));
-        // A condition that cannot be evaluated is a reason to look.
-        let mut trouble = holds.as_ref().err().cloned();
-        if !holds.unwrap_or(true) {
-            return None;
-        }
-        for code in &breakpoint.commands {
-            trouble = trouble.or(agent::evaluate(code, machine, &mut text).err());
-        }
-        let is_command = !breakpoint.commands.is_empty() && trouble.is_none();
         let stop = Stop::Breakpoint { is_hard: !breakpoint.is_soft };
-        self.notices.extend(Some(text).filter(|text| !text.is_empty()));
-        self.notices.extend(trouble.map(|why| format!("lockstep: breakpoint: {why}\n")));
-        (!is_command).then_some(stop)
+        let are_done = self.departure.has_done_commands(machine.hart.instructions);
+        let verdict = breakpoint.verdict(machine, are_done, &mut self.notices);
+        let is_awaited = self.is_awaited_here();
+        if is_awaited && verdict == Verdict::Done {
+            self.departure.commands_are_done(self.timeline.now());
+        }
+        (is_awaited || verdict == Verdict::Stop).then_some(stop)
     }
 
     /// One step back; the kernel's work behind a user ECALL is one step.

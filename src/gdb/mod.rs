@@ -9,6 +9,7 @@
 //! * `files.rs`, `ecalls.rs`: the files behind the code, and what the program asks of its kernel, by name;
 //! * `lockstep.py`: commands of our own for gdb, which asks for them with `monitor python`;
 //! * `catches.rs`: stops at ECALLs;
+//! * `waits.rs`: where gdb waits although a condition does not hold;
 //! * `inferior.rs`: breakpoints, watchpoints, and running in slices, forwards and backwards;
 //! * `server.rs`, `keeper.rs`: sockets around a session, and a processor kept awake for a quick client.
 
@@ -28,6 +29,7 @@ mod server;
 mod session;
 mod stub;
 mod target;
+mod waits;
 mod wire;
 
 pub use ecalls::Abi;

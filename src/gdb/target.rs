@@ -145,6 +145,7 @@ impl Inferior {
         }
         self.resumed = Some(deadly.map_or(resume, Resume::Die));
         self.resumed_in = self.machine().hart.mode;
+        self.depart();
         Ok(())
     }
 }
