@@ -20,8 +20,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 FUZZ_GDB := target/fuzz/gdb
 FUZZER := target/fuzz/fuzz/examples/fuzz_gdb
-# A session's 16 MiB of notes are fresh pages from the system, and not memory to be cleared.
-FUZZ_RUN := MALLOC_MMAP_THRESHOLD_=4194304 $(FUZZER) -timeout=20 -rss_limit_mb=3000
+FUZZ_RUN := $(FUZZER) -timeout=20 -rss_limit_mb=3000
 
 fuzz-gdb-build:
 	RUSTC_WRAPPER=$(CURDIR)/mk/sancov.sh $(CARGO) build --profile fuzz -p lockstep-harness --features fuzz \
