@@ -412,6 +412,26 @@ fn a_range_step_ends_outside_or_at_a_breakpoint() {
     assert_eq!(next(b"vCont;r20000,2000c"), stopped("thread:01;swbreak:;", 0x2_0004));
 }
 
+/// A breakpoint whose condition does not hold stops one step from where the program departs, where gdb may wait, and
+/// nowhere else in a loop, forwards or backwards.
+#[test]
+fn a_condition_is_passed_where_gdb_cannot_wait() {
+    let (mut session, client) = session();
+    let mut next = |body: &[u8]| bodies(&exchange(&mut session, client, &packet(body))).remove(0);
+    assert_eq!(next(b"Z0,20004,4;X3,220027"), b"OK");
+    assert_eq!(next(b"vCont;c"), stopped("thread:01;swbreak:;", 0x2_0004));
+    session.receive(client, &packet(b"vCont;c"));
+    session.run(99);
+    assert!(session.is_running(), "{:?}", session.inferior().last_stop);
+    let replies = bodies(&exchange(&mut session, client, b"\x03"));
+    assert!(replies[0].starts_with(b"T02"), "{replies:?}");
+    session.receive(client, &packet(b"bc"));
+    while session.is_running() {
+        session.run(1000);
+    }
+    assert_eq!(bodies(&session.outbox(client)), [stopped("replaylog:begin;", 0x2_0000)]);
+}
+
 /// The commands of a breakpoint are done each time the program is there, however its run is cut into slices.
 #[test]
 fn a_command_is_done_once_each_time() {
@@ -420,8 +440,10 @@ fn a_command_is_done_once_each_time() {
         // Function 0, channel 0, printf "x" without arguments, end.
         let set = packet(b"Z0,20004,4;cmds:0,Xb,2200220034000002780027");
         assert_eq!(bodies(&exchange(&mut session, client, &set)), [b"OK"]);
+        // It departs one step before the breakpoint, where gdb may wait for it, and goes on from there.
+        exchange(&mut session, client, &packet(b"vCont;c"));
         session.receive(client, &packet(b"vCont;c"));
-        let mut said = Vec::new();
+        let mut said = vec![b"O78".to_vec()];
         for _ in 0..99 {
             assert!(session.is_running(), "{:?}", session.inferior().last_stop);
             session.run(slice);

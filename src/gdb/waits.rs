@@ -1,10 +1,10 @@
 //! Where gdb waits for the end of a step, although a breakpoint of the user's there has a condition that does not hold.
 //!
 //! On RISC-V gdb steps by breakpoints of its own: at the next instruction, behind a call that it steps over, and on the way
-//! back at the beginning of the function that it steps over. It sends
-//! one packet an address. For an address where the user has a breakpoint with a condition, gdb 13 sends the user's
-//! condition only, which is not its own breakpoint's; nothing in the packet says that there are two. If the server went
-//! by the condition, `next` onto such a line would not stop there, nor anywhere.
+//! back at the beginning of the function that it steps over. It sends one packet an address. For an address where the
+//! user has a breakpoint with a condition, gdb 13 sends the user's condition only, which is not its own breakpoint's;
+//! nothing in the packet says that there are two. If the server went by the condition, `next` onto such a line would not
+//! stop there, nor anywhere.
 //!
 //! To stop costs a turn and is never wrong: gdb evaluates the condition again, and goes on if nothing of its own is there.
 
@@ -17,9 +17,10 @@ use crate::map::Addr;
 pub(super) struct Departure {
     order: u64,
     pc: Addr,
-    frame: Frame,
     /// Behind the call that the step before has made, if it was one.
     call: Option<Frame>,
+    /// Of the function that ends here, if one does.
+    end: Option<Frame>,
     /// The step before which commands were done and gdb was waiting. When it goes on from there it may leave the
     /// breakpoint where it is, which would do them again.
     done_before: Option<u64>,
@@ -50,7 +51,8 @@ impl Inferior {
         let (hart, before) = (&self.machine().hart, self.departure);
         let is_one_step = hart.instructions == before.order + 1;
         let call = Some(self.frame()).filter(|_| is_one_step && self.is_call(before.pc));
-        self.departure = Departure { order: hart.instructions, pc: hart.pc, frame: self.frame(), call, ..before };
+        let end = Some(self.frame()).filter(|_| self.machine().word(hart.pc) == RET);
+        self.departure = Departure { order: hart.instructions, pc: hart.pc, call, end, ..before };
     }
 
     fn frame(&self) -> Frame {
@@ -73,8 +75,11 @@ impl Inferior {
                 let is_return = |call: Frame| hart.pc == call.ra && hart.x(Reg::SP) >= call.sp;
                 hart.instructions == from.order + 1 || from.call.is_some_and(is_return)
             }
-            Some(Resume::ReverseContinue) => self.frame() == from.frame,
+            Some(Resume::ReverseContinue) => from.end == Some(self.frame()),
             _ => false,
         }
     }
 }
+
+/// The encoding of `ret`: `jalr x0, 0(ra)`.
+const RET: u32 = 0x0000_8067;
