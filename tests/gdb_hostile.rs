@@ -432,6 +432,22 @@ fn a_condition_is_passed_where_gdb_cannot_wait() {
     assert_eq!(bodies(&session.outbox(client)), [stopped("replaylog:begin;", 0x2_0000)]);
 }
 
+/// A command that cannot be done stops the program and says why; those behind it are done all the same.
+#[test]
+fn a_command_that_fails_keeps_no_other_from_being_done() {
+    let (mut session, client) = session();
+    // Two steps from here, where gdb does not wait for the program. Reads address 4, which is invalid; then printf "x".
+    let set = packet(b"Z0,20008,4;cmds:0,X4,22041927Xb,2200220034000002780027");
+    assert_eq!(bodies(&exchange(&mut session, client, &set)), [b"OK"]);
+    let said = bodies(&exchange(&mut session, client, &packet(b"vCont;c")));
+    let why = hex(b"lockstep: breakpoint: the expression reads 0x00000004, which is in the invalid region (MAP-1)\n");
+    assert_eq!(said, [b"O78".to_vec(), [b"O", &why[..]].concat(), stopped("thread:01;swbreak:;", 0x2_0008)]);
+}
+
+fn hex(text: &[u8]) -> Vec<u8> {
+    text.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+}
+
 /// The commands of a breakpoint are done each time the program is there, however its run is cut into slices.
 #[test]
 fn a_command_is_done_once_each_time() {

@@ -195,12 +195,12 @@ fn rate(mut action: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure>
     })
 }
 
-/// The best of five rates: what else the machine does makes them smaller, and nothing makes them larger.
+/// The best of five rates: what else the machine does makes them smaller.
 fn best(mut measure: impl FnMut() -> Result<f64, Failure>) -> Result<f64, Failure> {
     (0..5).try_fold(0.0, |best: f64, _| Ok(best.max(measure()?)))
 }
 
-/// Turns a second of this client and a server that does nothing: what no server can pass on this machine. A second
+/// Turns a second of this client and a server that does nothing: what a server could come to on this machine. A second
 /// process keeps a processor awake meanwhile, as Lockstep's server does (`src/gdb/keeper.rs`).
 fn turns(guest: &Guest) -> Result<f64, Failure> {
     let exe = std::env::current_exe()?;
@@ -391,10 +391,10 @@ const LOADS: &str = "Z3";
 
 /// Seconds for the 20 million rounds, with watchpoints that are never hit: the least of three runs.
 fn rounds(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
-    (0..3).try_fold(f64::INFINITY, |least, _| Ok(least.min(round_trip(kind, guest, watched)?)))
+    (0..3).try_fold(f64::INFINITY, |least, _| Ok(least.min(run_rounds(kind, guest, watched)?)))
 }
 
-fn round_trip(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
+fn run_rounds(kind: Kind, guest: &Guest, watched: &[(&str, u32)]) -> Result<f64, Failure> {
     let mut client = Client::start(kind, guest)?;
     assert_ne!(guest.hot, guest.same_page);
     client.ask(&format!("Z0,{:x},4", guest.bnez + 4))?;

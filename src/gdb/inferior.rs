@@ -148,12 +148,15 @@ impl Breakpoint {
         if holds == Ok(false) {
             return Verdict::Pass;
         }
-        let mut commands = self.commands.iter().filter(|_| !are_done);
-        let done =
-            holds.and_then(|_| commands.try_for_each(|code| agent::evaluate(code, machine, &mut text).map(drop)));
+        let mut trouble = holds.err();
+        for code in self.commands.iter().filter(|_| !are_done) {
+            // One that goes wrong does not keep the others from being done.
+            trouble = trouble.or(agent::evaluate(code, machine, &mut text).err());
+        }
+        let verdict = if self.commands.is_empty() || trouble.is_some() { Verdict::Stop } else { Verdict::Done };
         notices.extend(Some(text).filter(|text| !text.is_empty()));
-        notices.extend(done.as_ref().err().map(|why| format!("lockstep: breakpoint: {why}\n")));
-        if self.commands.is_empty() || done.is_err() { Verdict::Stop } else { Verdict::Done }
+        notices.extend(trouble.map(|why| format!("lockstep: breakpoint: {why}\n")));
+        verdict
     }
 
     /// Whether one of the conditions holds; without any it does.
