@@ -6,7 +6,8 @@
 //! nothing in the packet says that there are two. If the server went by the condition, `next` onto such a line would not
 //! stop there, nor anywhere.
 //!
-//! To stop costs a turn and is never wrong: gdb evaluates the condition again, and goes on if nothing of its own is there.
+//! To stop costs gdb a turn and no more: it evaluates the condition again, and goes on if nothing of its own is there.
+//! lldb 14 sends no conditions.
 
 use super::inferior::{Inferior, Resume};
 use crate::isa::{Op, Reg, decode};
